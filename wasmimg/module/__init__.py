@@ -1,0 +1,1 @@
+"""The .wasm file: what is it, and would a proxy load it."""
