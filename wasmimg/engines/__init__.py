@@ -1,0 +1,1 @@
+"""Who builds: docker, buildah, or wasmimg itself."""
