@@ -1,0 +1,49 @@
+"""Files that appear whole or not at all: written aside, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from wasmimg.errors import FileSystemFailed
+
+__all__ = ["file_system", "write_whole"]
+
+
+@contextmanager
+def file_system(what: str) -> Iterator[None]:
+    """Turn an OSError inside into FileSystemFailed about ``what``."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename and str(error.filename) not in what else ""
+        hint = "make room, and run this again" if error.errno in (28, 122) else None  # ENOSPC, EDQUOT
+        raise FileSystemFailed(f"{what}: {error.strerror or error}{where}", hint=hint) from error
+
+
+def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write ``chunks`` to ``path``, replacing what is there only once all of them are on disk.
+
+    Raises OSError; then ``path`` is as it was.
+    """
+    aside = aside_of(path)
+    try:
+        # 0666 and not mkstemp's 0600: the result has the mode that a plain open would give it.
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        with open(descriptor, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(aside)
+        raise
+
+
+def aside_of(path: Path) -> Path:
+    """A new name beside ``path``, on the same file system, that nothing else uses."""
+    return path.with_name(f".{path.name[:200]}.{os.getpid()}-{os.urandom(6).hex()}.tmp")

@@ -1,0 +1,236 @@
+"""An OCI image layout: a folder with ``oci-layout``, ``index.json`` and ``blobs``.
+
+Source: image-spec image-layout.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from wasmimg.errors import FileSystemFailed, ImageRefused
+from wasmimg.image.manifest import Descriptor, Image, canonical_json, parse_descriptor
+from wasmimg.image.media_types import MEDIA_TYPES, OCI_INDEX
+from wasmimg.stores.files import aside_of, file_system, write_whole
+from wasmimg.stores.opened import checked
+
+__all__ = ["REF_NAME", "LayoutImage", "check_layout_target", "index_of", "layout_files", "open_layout", "write_layout"]
+
+REF_NAME = "org.opencontainers.image.ref.name"
+_VERSION = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+class LayoutImage:
+    """One image of a layout folder."""
+
+    wire = True
+
+    def __init__(self, folder: Path, entry: Descriptor) -> None:
+        self.where = f"oci:{folder}"
+        self._folder = folder
+        self._entry = entry
+
+    def top(self) -> bytes:
+        """The manifest or index of the entry."""
+        return self._read(self._entry.digest, self._entry.size)
+
+    def manifest(self, digest: str) -> bytes:
+        """A manifest by digest."""
+        return self._read(digest, None)
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        """A blob by descriptor."""
+        return self._read(descriptor.digest, descriptor.size)
+
+    def _read(self, digest: str, size: int | None) -> bytes:
+        path = self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+        try:
+            # The size is looked at first, so that a descriptor bounds what is read.
+            if size is not None and path.stat().st_size != size:
+                raise ImageRefused(
+                    f"{self.where}: the blob {digest} has {path.stat().st_size} bytes, and its descriptor says {size}"
+                )
+            data: bytes | None = path.read_bytes()
+        except FileNotFoundError:
+            data = None
+        return checked(data, digest, size, self.where)
+
+
+def open_layout(folder: Path, name: str | None) -> LayoutImage:
+    """The image called ``name`` in ``folder``, or the only one; raises ImageRefused."""
+    with file_system(f"the layout {folder} cannot be read"):
+        try:
+            raw = (folder / "index.json").read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise ImageRefused(f"{folder} is no OCI layout: it has no index.json") from None
+    entries = index_of(raw, str(folder))
+    return LayoutImage(folder, pick(entries, name, f"oci:{folder}"))
+
+
+def pick(entries: list[dict[str, Any]], name: str | None, where: str) -> Descriptor:
+    """The entry called ``name`` (in full, or by its tag), or the only entry."""
+    names = [str((entry.get("annotations") or {}).get(REF_NAME, "")) for entry in entries]
+    if name is None:
+        found = entries
+    else:
+        found = [entry for entry, own in zip(entries, names, strict=True) if own == name]
+        found = found or [entry for entry, own in zip(entries, names, strict=True) if own.rpartition(":")[2] == name]
+    if len(found) == 1:
+        return parse_descriptor(found[0])
+    known = ", ".join(sorted(filter(None, names))) or "images without a name"
+    if not found:
+        raise ImageRefused(
+            f"{where} holds no image" + (f" called {name!r}" if name else ""),
+            hint=f"it holds {known}" if entries else None,
+        )
+    raise ImageRefused(
+        f"{where} holds {len(found)} images" + (f" that end in :{name}" if name else ""),
+        hint=f"name one of {known}: {where}:NAME",
+    )
+
+
+def index_of(raw: bytes, where: str) -> list[dict[str, Any]]:
+    """The entries of an ``index.json``; raises ImageRefused."""
+    try:
+        manifests = json.loads(raw)["manifests"]
+        if isinstance(manifests, list) and all(isinstance(one, dict) for one in manifests):
+            return manifests
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise ImageRefused(f"the index.json of {where} cannot be read", hint="it is damaged, or no OCI layout")
+
+
+def layout_files(image: Image, names: Iterable[str | None]) -> list[tuple[str, tuple[bytes, ...]]]:
+    """Every file of a new layout that holds ``image``, blobs first: (path, chunks)."""
+    return [
+        *_blobs(image),
+        ("oci-layout", (_VERSION,)),
+        ("index.json", (_index([_entry(image, name) for name in names]),)),
+    ]
+
+
+def _blobs(image: Image) -> list[tuple[str, tuple[bytes, ...]]]:
+    return [
+        (f"blobs/sha256/{digest.removeprefix('sha256:')}", chunks)
+        for digest, chunks in (
+            (image.layer.digest, image.layer.chunks),
+            (image.config_digest, (image.config,)),
+            (image.digest, (image.manifest,)),
+        )
+    ]
+
+
+def _entry(image: Image, name: str | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "digest": image.digest,
+        "mediaType": MEDIA_TYPES[image.format].manifest,
+        "size": len(image.manifest),
+    }
+    if name:
+        entry["annotations"] = {REF_NAME: name}
+    return entry
+
+
+def _index(entries: list[dict[str, Any]]) -> bytes:
+    return canonical_json({"manifests": entries, "mediaType": OCI_INDEX, "schemaVersion": 2})
+
+
+def check_layout_target(folder: Path) -> None:
+    """Whether an image may be added to ``folder``; raises FileSystemFailed."""
+    if not os.path.lexists(folder):
+        if not folder.parent.is_dir():
+            raise FileSystemFailed(
+                f"the folder {folder.parent} for the layout does not exist", hint=f"mkdir -p {folder.parent}"
+            )
+        return
+    if not folder.is_dir():
+        raise FileSystemFailed(
+            f"{folder} is in the way: a layout is a folder, and that is a file", hint="name another folder"
+        )
+    with file_system(f"the folder {folder} cannot be read"):
+        if any(folder.iterdir()) and not (folder / "oci-layout").is_file():
+            raise FileSystemFailed(
+                f"the folder {folder} holds something else than an OCI layout", hint="name a new or an empty folder"
+            )
+
+
+def write_layout(folder: Path, image: Image, name: str | None) -> None:
+    """Add ``image`` to the layout ``folder`` as ``name``, or replace what is called so there.
+
+    Safe beside other writers: a new folder appears whole, an existing one is changed under a
+    lock, and index.json is replaced last. Raises FileSystemFailed.
+    """
+    check_layout_target(folder)
+    with file_system(f"the layout {folder} cannot be written"):
+        if not folder.exists() and _write_new(folder, layout_files(image, [name])):
+            return
+        with _locked(folder):
+            _add(folder, image, name)
+
+
+def _write_new(folder: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> bool:
+    aside = aside_of(folder)
+    try:
+        (aside / "blobs" / "sha256").mkdir(parents=True)
+        _write_files(aside, files)
+        try:
+            os.rename(aside, folder)
+        except OSError:
+            if folder.is_dir():  # another build was faster: add to its layout
+                return False
+            raise
+        return True
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_files(root: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> None:
+    # All are written before the first is synced, so that the file system can flush them together.
+    opened = []
+    try:
+        for path, chunks in files:
+            file = open(root / path, "xb")  # noqa: SIM115 (closed below)
+            opened.append(file)
+            file.writelines(chunks)
+            file.flush()
+        for file in opened:
+            os.fsync(file.fileno())
+    finally:
+        for file in opened:
+            file.close()
+
+
+def _add(folder: Path, image: Image, name: str | None) -> None:
+    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    entries: list[dict[str, Any]] = []
+    if (folder / "index.json").exists():
+        entries = index_of((folder / "index.json").read_bytes(), str(folder))
+    for path, chunks in _blobs(image):
+        target = folder / path
+        if not target.exists() or target.stat().st_size != sum(map(len, chunks)):
+            write_whole(target, chunks)
+    if not (folder / "oci-layout").exists():
+        write_whole(folder / "oci-layout", (_VERSION,))
+    kept = [one for one in entries if (one.get("annotations") or {}).get(REF_NAME) != name]
+    write_whole(folder / "index.json", (_index([*kept, _entry(image, name)]),))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows: index.json is still replaced in one step
+        yield
+        return
+    # The folder itself is locked, so that no lock file is left in the user's layout.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
