@@ -1,0 +1,1 @@
+"""Who reads the image: Istio, Envoy Gateway, Higress, and Envoy itself."""

@@ -1,0 +1,48 @@
+"""Reading ``--for CONSUMER[@RELEASE]``."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from wasmimg.errors import UsageError
+
+__all__ = ["CONSUMERS", "Consumer", "parse_consumer"]
+
+CONSUMERS = {"istio": "Istio", "envoy-gateway": "Envoy Gateway", "higress": "Higress", "envoy": "Envoy"}
+
+
+class Consumer(NamedTuple):
+    """A consumer of images; without ``release`` the newest is meant."""
+
+    name: str
+    release: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name as its own project writes it."""
+        return CONSUMERS[self.name] + (f" {self.release}" if self.release else "")
+
+    def release_number(self) -> tuple[int, int] | None:
+        """``1.12`` as (1, 12); None for the newest or for a date."""
+        match = re.match(r"v?(\d+)\.(\d+)", self.release or "")
+        return (int(match[1]), int(match[2])) if match else None
+
+    def __str__(self) -> str:
+        return self.name + (f"@{self.release}" if self.release else "")
+
+
+def parse_consumer(text: str) -> Consumer:
+    """Read ``istio``, ``istio@1.12``, ``envoy@2024-12``...; raises UsageError."""
+    name, at, release = text.partition("@")
+    if name not in CONSUMERS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, CONSUMERS, 1)
+        raise UsageError(
+            f"unknown consumer {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            hint=f"known are {', '.join(CONSUMERS)}, each with @RELEASE if wanted",
+        )
+    if at and not re.fullmatch(r"v?\d+(?:\.\d+){0,2}|\d{4}-\d{2}(?:-\d{2})?", release):
+        raise UsageError(f"{release!r} is no release of {CONSUMERS[name]}", hint=f"write it as in {name}@1.24")
+    return Consumer(name, release or None)

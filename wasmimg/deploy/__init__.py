@@ -1,0 +1,1 @@
+"""Kubernetes YAML for what was pushed."""
