@@ -1,0 +1,116 @@
+"""Several images at once, each in a process of its own.
+
+Processes and not threads: ``sh`` forks, which a process with threads must not do, and only a
+main thread can be interrupted.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from wasmimg.driver import Built, build
+from wasmimg.errors import WasmimgError
+from wasmimg.events import Event
+from wasmimg.job import Job
+
+__all__ = ["Outcome", "build_all"]
+
+Outcome = Built | WasmimgError
+Listener = Callable[[Job, Event], None]
+Finisher = Callable[[Job, Outcome], None]
+_GRACE = 30.0  # seconds for a worker to clean up
+
+
+def build_all(
+    jobs: tuple[Job, ...], environment: Mapping[str, str], listener: Listener, finished: Finisher, *, at_once: int = 0
+) -> tuple[Outcome, ...]:
+    """Build every job, ``at_once`` at a time (0: one a core); what became of each, in order.
+
+    ``listener`` hears every event and ``finished`` every outcome as it comes. One that fails does not stop the others. An interrupt ends all of them, each after its
+    clean-up, and is raised again.
+    """
+    if len(jobs) == 1:
+        outcome = _outcome(jobs[0], environment, lambda event: listener(jobs[0], event))
+        finished(jobs[0], outcome)
+        return (outcome,)
+    outcomes: dict[int, Outcome] = {}
+    waiting = list(enumerate(jobs))
+    running: dict[Connection, tuple[SpawnProcess, int]] = {}
+    context = multiprocessing.get_context("spawn")
+    limit = at_once or os.cpu_count() or 1
+    try:
+        while waiting or running:
+            while waiting and len(running) < limit:
+                index, job = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                worker = context.Process(target=_work, args=(job, dict(environment), theirs))
+                _start(worker)
+                theirs.close()
+                running[ours] = (worker, index)
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                worker, index = running[ready]
+                try:
+                    message = ready.recv()
+                except EOFError:
+                    worker.join()
+                    outcomes[index] = WasmimgError(
+                        f"{jobs[index].module}: the worker ended by itself", reason=f"status {worker.exitcode}"
+                    )
+                    message = None
+                if isinstance(message, Event):
+                    listener(jobs[index], message)
+                    continue
+                if message is not None:
+                    outcomes[index] = message
+                finished(jobs[index], outcomes[index])
+                del running[ready]
+                ready.close()
+                worker.join()
+    finally:
+        _end([worker for worker, _ in running.values()])
+    return tuple(outcomes[index] for index in range(len(jobs)))
+
+
+def _start(worker: SpawnProcess) -> None:
+    """Start a worker that a Ctrl-C at the terminal does not reach: it is told by us."""
+    if not hasattr(signal, "pthread_sigmask"):
+        worker.start()
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        worker.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(workers: list[SpawnProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(_GRACE)
+        if worker.is_alive():
+            worker.kill()
+
+
+def _work(job: Job, environment: dict[str, str], out: Connection) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        out.send(_outcome(job, environment, out.send))
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(130)
+
+
+def _outcome(job: Job, environment: Mapping[str, str], tell: Callable[[Event], None]) -> Outcome:
+    try:
+        return build(job, environment, tell)
+    except WasmimgError as error:
+        return error

@@ -1,0 +1,62 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wasmimg.errors import UsageError
+
+__all__ = ["everywhere", "for_option", "read_password", "with_registry"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+for_option = click.option(
+    "--for",
+    "consumers",
+    multiple=True,
+    metavar="CONSUMER",
+    help="istio (default), envoy-gateway, higress or envoy, each with @RELEASE if wanted; repeatable.",
+)
+
+
+def everywhere(command: F) -> F:
+    """``--json --config -q -v --debug``."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show a traceback when something fails."),
+        click.option("-v", "--verbose", is_flag=True, help="Show what docker and buildah print."),
+        click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
+        click.option("--config", type=PATH, metavar="FILE", help="Read this file instead of the nearest wasmimg.toml."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+def with_registry(command: F) -> F:
+    """``--insecure --ca-file --username --password-stdin``."""
+    for option in (
+        click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
+        click.option("--username", metavar="USER", help="User name at the registry."),
+        click.option("--ca-file", type=PATH, metavar="FILE", help="Trust the certificates in this PEM file, too."),
+        click.option("--insecure", is_flag=True, help="Allow plain http and unverified TLS."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_password(wanted: bool) -> str | None:
+    """The first line of standard input, if ``--password-stdin`` was given."""
+    if not wanted:
+        return None
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(
+            "--password-stdin reads a password from standard input, and that is a terminal",
+            hint="pipe it: wasmimg ... --password-stdin <FILE",
+        )
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,0 +1,60 @@
+"""What was made, read back from where it went and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wasmimg.consumers.fetcher import Verdict, judge
+from wasmimg.consumers.selection import Consumer
+from wasmimg.errors import ImageRefused
+from wasmimg.image.layer import Layer
+from wasmimg.image.manifest import Image, Manifest, assemble, parse_manifest
+from wasmimg.image.media_types import Format
+from wasmimg.image.shape import Shape, prove_manifest, prove_shape
+from wasmimg.image.unpack import gunzip
+from wasmimg.stores.opened import OpenedImage
+
+__all__ = ["prove", "refusal", "take_image"]
+
+
+def prove(
+    opened: OpenedImage, *, wanted: Format | None, module_digest: str | None, consumers: tuple[Consumer, ...]
+) -> Shape:
+    """The shape of the image, which every one of ``consumers`` takes; raises ImageRefused.
+
+    ``wanted`` is the format it must have on the wire; an image that has none there is not asked.
+    """
+    manifest, config, blob = _parts(opened, wanted if opened.wire else None)
+    tar = gunzip(blob)
+    shape = prove_shape(manifest, config, blob, tar, module_digest=module_digest)
+    for verdict in judge(opened, consumers, tars={shape.layer_digest: tar}):
+        if not verdict.accepted:
+            raise refusal(opened.where, verdict)
+    return shape
+
+
+def refusal(where: str, verdict: Verdict) -> ImageRefused:
+    """The error for an image that a consumer refuses, in its own words."""
+    return ImageRefused(
+        f"{verdict.consumer.title} would refuse {where}", reason=verdict.words, hint=verdict.fix or None
+    )
+
+
+def take_image(opened: OpenedImage, form: Format, annotations: Mapping[str, str]) -> Image:
+    """The image that an engine left, in format ``form``.
+
+    It stays byte for byte what the engine wrote where that has the format already; else its
+    layer and config are kept and get a new manifest.
+    """
+    manifest, config, blob = _parts(opened, None)
+    shape = prove_shape(manifest, config, blob, gunzip(blob))
+    layer = Layer((blob,), shape.layer_digest, shape.layer_size, shape.diff_id, shape.module_digest, shape.module_size)
+    if opened.wire and manifest.format is form:
+        return Image(form, manifest.raw, config, layer)
+    return assemble(layer, config, form, annotations)
+
+
+def _parts(opened: OpenedImage, wanted: Format | None) -> tuple[Manifest, bytes, bytes]:
+    manifest = parse_manifest(opened.top())
+    prove_manifest(manifest, wanted)
+    return manifest, opened.blob(manifest.config), opened.blob(manifest.layers[0])
