@@ -1,0 +1,35 @@
+# make image: the main job on a fresh machine; make test: every check of the project.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: image test clean
+
+image: $(VENV)/.installed
+	@rm -rf build/image && mkdir -p build
+	$(BIN)/wasmimg build examples/add-header/plugin.wasm -e embedded -o oci:build/image
+	$(BIN)/wasmimg verify oci:build/image
+
+test: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests
+	@if [ -d integration ] && [ -n "$$WASMIMG_INTEGRATION" ]; then $(BIN)/python -m pytest integration; \
+	else echo "integration/ was left out: WASMIMG_INTEGRATION=1 make test runs it, as root, with docker, buildah, docker-registry and skopeo"; fi
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or newer is missing: install the package python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install the package python3-venv." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,integration]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf build $(VENV)
