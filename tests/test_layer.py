@@ -39,7 +39,7 @@ def test_layer_is_one_regular_file() -> None:
 def test_members_do_not_change_with_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     data = memoryview(EXAMPLE.read_bytes() * 20_000)
     one = build_layer(data)
-    monkeypatch.setattr("wasmimg.image.layer._cores", lambda: 1)
+    monkeypatch.setattr("wasmimg.parallel._cores", lambda: 1)
     assert build_layer(data) == one
 
 

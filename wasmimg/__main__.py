@@ -12,6 +12,10 @@ def main() -> int:
 
         print(f"wasmimg {__version__}")
         return 0
+    import gc
+
+    # What start-up makes stays until the end: looking through it again and again costs a tenth of it.
+    gc.set_threshold(50_000)
     from wasmimg.cli import run
 
     return run(sys.argv[1:])

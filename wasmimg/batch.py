@@ -6,17 +6,19 @@ main thread can be interrupted.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from typing import TYPE_CHECKING
 
 from wasmimg.driver import Built, build
 from wasmimg.errors import WasmimgError
 from wasmimg.events import Event
 from wasmimg.job import Job
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 __all__ = ["Outcome", "build_all"]
 
@@ -31,13 +33,17 @@ def build_all(
 ) -> tuple[Outcome, ...]:
     """Build every job, ``at_once`` at a time (0: one a core); what became of each, in order.
 
-    ``listener`` hears every event and ``finished`` every outcome as it comes. One that fails does not stop the others. An interrupt ends all of them, each after its
-    clean-up, and is raised again.
+    ``listener`` hears every event and ``finished`` every outcome as it comes. One that fails
+    does not stop the others. An interrupt ends all of them, each after its clean-up, and is
+    raised again.
     """
     if len(jobs) == 1:
         outcome = _outcome(jobs[0], environment, lambda event: listener(jobs[0], event))
         finished(jobs[0], outcome)
         return (outcome,)
+    import multiprocessing
+    from multiprocessing.connection import Connection, wait
+
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(jobs))
     running: dict[Connection, tuple[SpawnProcess, int]] = {}

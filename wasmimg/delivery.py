@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import NotAllowed, WasmimgError
 from wasmimg.events import Event, Tell
+from wasmimg.image.layer import Layer
 from wasmimg.image.manifest import Image
 from wasmimg.image.media_types import Format
 from wasmimg.image.reference import Reference
@@ -15,8 +16,11 @@ from wasmimg.image.shape import Shape
 from wasmimg.readback import prove
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access
+from wasmimg.stores.opened import OpenedImage
 from wasmimg.stores.places import Output
-from wasmimg.stores.registry import Registry
+
+if TYPE_CHECKING:
+    from wasmimg.stores.registry import Registry
 
 __all__ = ["Delivery", "check_access", "deliver", "open_registry", "read_pushed"]
 
@@ -47,19 +51,24 @@ def deliver(image: Image, delivery: Delivery, environment: Mapping[str, str], te
         tell(Event("step", f"write {output}"))
         output.write(image, delivery.references)
         opened = output.open(delivery.references)
-        shape = prove(
-            opened, wanted=delivery.format, module_digest=image.layer.module_digest, consumers=delivery.consumers
-        )
+        shape = _proven(opened, delivery, image.layer.module_digest, image.layer)
     if delivery.push:
         for references in _by_repository(delivery.references):
             with open_registry(references[0], delivery, environment, tell) as registry:
                 tell(Event("step", f"push {', '.join(map(str, references))}"))
                 registry.push(image, references)
-        shape = read_pushed(delivery, image.layer.module_digest, environment, tell)
+        shape = read_pushed(delivery, image.layer.module_digest, environment, tell, written=image.layer)
     return shape
 
 
-def read_pushed(delivery: Delivery, module_digest: str | None, environment: Mapping[str, str], tell: Tell) -> Shape:
+def read_pushed(
+    delivery: Delivery,
+    module_digest: str | None,
+    environment: Mapping[str, str],
+    tell: Tell,
+    *,
+    written: Layer | None = None,
+) -> Shape:
     """Read every reference back from its registry and prove what is there; raises ImageRefused."""
     tell(Event("step", "read it back"))
     shapes = []
@@ -69,14 +78,19 @@ def read_pushed(delivery: Delivery, module_digest: str | None, environment: Mapp
             with open_registry(reference, delivery, environment, tell) as registry:
                 # Further tags of a repository mostly name the very manifest that was proven.
                 if proven is None or registry.digest() != proven.manifest_digest:
-                    proven = prove(
-                        registry.open(),
-                        wanted=delivery.format,
-                        module_digest=module_digest,
-                        consumers=delivery.consumers,
-                    )
+                    proven = _proven(registry.open(), delivery, module_digest, written)
                 shapes.append(proven)
     return shapes[0]
+
+
+def _proven(opened: OpenedImage, delivery: Delivery, module_digest: str | None, written: Layer | None) -> Shape:
+    return prove(
+        opened,
+        wanted=delivery.format,
+        module_digest=module_digest,
+        consumers=delivery.consumers,
+        written=written,
+    )
 
 
 def check_access(delivery: Delivery, environment: Mapping[str, str], tell: Tell) -> bool:
@@ -110,6 +124,8 @@ def check_access(delivery: Delivery, environment: Mapping[str, str], tell: Tell)
 
 def open_registry(reference: Reference, delivery: Delivery, environment: Mapping[str, str], tell: Tell) -> Registry:
     """The repository of ``reference``."""
+    from wasmimg.stores.registry import Registry
+
     return Registry(reference, access=delivery.access, environment=environment, policy=delivery.policy, tell=tell)
 
 

@@ -25,6 +25,7 @@ from wasmimg.stores.files import file_system, write_whole
 from wasmimg.stores.places import open_source, parse_output
 
 if TYPE_CHECKING:
+    from wasmimg.engines.docker import DockerFacts
     from wasmimg.engines.probe import Choice
     from wasmimg.runner import Runner
     from wasmimg.stores.opened import OpenedImage
@@ -218,13 +219,14 @@ class _Build:
 
     def _plan(self, choice: Choice) -> Plan:
         if choice.engine == "docker":
-            from wasmimg.engines.docker import plan_docker, why_not_direct
+            from wasmimg.engines.docker import DockerFacts, plan_docker, why_not_direct
 
+            facts = choice.docker or DockerFacts()
             if self._order.to_store:
-                self._judge_docker_store(choice)
-            plan = plan_docker(self._order, choice.docker)
+                self._judge_docker_store(facts)
+            plan = plan_docker(self._order, facts)
             if self._job.push and plan.finish is not None:
-                why = why_not_direct(self._order, choice.docker) or "the same image goes to a file"
+                why = why_not_direct(self._order, facts) or "the same image goes to a file"
                 self._note(f"docker builds and wasmimg pushes: {why}")
         elif choice.engine == "buildah":
             from wasmimg.engines.buildah import plan_buildah
@@ -241,8 +243,7 @@ class _Build:
         check_plan(plan)
         return plan
 
-    def _judge_docker_store(self, choice: Choice) -> None:
-        facts = choice.docker
+    def _judge_docker_store(self, facts: DockerFacts) -> None:
         if self._job.spec.format is Format.DOCKER or (facts.containerd and facts.buildkit):
             return
         store = "legacy builder" if facts.containerd else "classic store"

@@ -11,7 +11,6 @@ from wasmimg.consumers.selection import Consumer, parse_consumer
 from wasmimg.delivery import Delivery
 from wasmimg.engines.base import Dockerfile
 from wasmimg.errors import FileSystemFailed, UsageError
-from wasmimg.image.dockerfile import check_dockerfile
 from wasmimg.image.manifest import ImageSpec
 from wasmimg.image.media_types import Format
 from wasmimg.image.platform import DEFAULT_PLATFORM, parse_platform
@@ -347,6 +346,8 @@ def _dockerfile(path: Path) -> Dockerfile:
         raise UsageError(f"no such file: {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read", reason=str(error)) from None
+    from wasmimg.image.dockerfile import check_dockerfile
+
     return Dockerfile(text, check_dockerfile(text, name=str(path)))
 
 

@@ -11,22 +11,31 @@ from wasmimg.image.layer import Layer
 from wasmimg.image.manifest import Image, Manifest, assemble, parse_manifest
 from wasmimg.image.media_types import Format
 from wasmimg.image.shape import Shape, prove_manifest, prove_shape
-from wasmimg.image.unpack import gunzip
+from wasmimg.image.unpack import gunzip, gunzip_members
 from wasmimg.stores.opened import OpenedImage
 
 __all__ = ["prove", "refusal", "take_image"]
 
 
 def prove(
-    opened: OpenedImage, *, wanted: Format | None, module_digest: str | None, consumers: tuple[Consumer, ...]
+    opened: OpenedImage,
+    *,
+    wanted: Format | None,
+    module_digest: str | None,
+    consumers: tuple[Consumer, ...],
+    written: Layer | None = None,
 ) -> Shape:
     """The shape of the image, which every one of ``consumers`` takes; raises ImageRefused.
 
     ``wanted`` is the format it must have on the wire; an image that has none there is not asked.
+    ``written`` is the layer that was put there, if wasmimg did: where the same bytes come back,
+    their gzip members are known and unpacked side by side.
     """
     manifest, config, blob = _parts(opened, wanted if opened.wire else None)
-    tar = gunzip(blob)
-    shape = prove_shape(manifest, config, blob, tar, module_digest=module_digest)
+    if written is not None and manifest.layers[0].digest != written.digest:
+        written = None
+    tar = gunzip_members(blob, [len(chunk) for chunk in written.chunks]) if written else gunzip(blob)
+    shape = prove_shape(manifest, config, blob, tar, module_digest=module_digest, written=written)
     for verdict in judge(opened, consumers, tars={shape.layer_digest: tar}):
         if not verdict.accepted:
             raise refusal(opened.where, verdict)

@@ -165,16 +165,13 @@ _TEXTS: tuple[tuple[str, Kind, type[WasmimgError], str | None], ...] = (
         None,
     ),
 )
-_PATTERNS = tuple(
-    (re.compile(pattern, re.IGNORECASE), Diagnosis(kind, error, hint)) for pattern, kind, error, hint in _TEXTS
-)
 
 
 def classify_text(text: str) -> Diagnosis:
     """Sort what docker, buildah or a resolver printed."""
-    for pattern, diagnosis in _PATTERNS:
-        if pattern.search(text):
-            return diagnosis
+    for pattern, kind, error, hint in _TEXTS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return Diagnosis(kind, error, hint)
     return Diagnosis(Kind.UNKNOWN, EngineFailed)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wasmimg.errors import UsageError
-from wasmimg.image.dockerfile import check_dockerfile
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.manifest import ImageSpec
 from wasmimg.image.reference import Reference
@@ -141,6 +140,8 @@ def check_plan(plan: Plan) -> None:
     """
     modules = [staged.name for staged in plan.staged if staged.text is None]
     if plan.engine == "docker":
+        from wasmimg.image.dockerfile import check_dockerfile
+
         text = next(staged.text for staged in plan.staged if staged.name == "Dockerfile")
         source = check_dockerfile(text or "")
         builds = [step for step in plan.steps if step.argv[:2] == ("docker", "build")]

@@ -6,9 +6,9 @@ from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.reference import Reference, is_loopback
 
-__all__ = ["PROBES", "plan_buildah"]
+__all__ = ["PROBE", "plan_buildah"]
 
-PROBES = (Step("ask buildah", ("buildah", "info")),)
+PROBE = Step("ask buildah", ("buildah", "info"))
 
 
 def plan_buildah(order: Order) -> Plan:

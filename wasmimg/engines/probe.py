@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from wasmimg.engines import buildah, docker
 from wasmimg.engines.base import Step, refuse_engine
-from wasmimg.engines.process import Finished, Limits, run_command
 from wasmimg.errors import NoEngine, WasmimgError
 from wasmimg.image.media_types import Format
+
+if TYPE_CHECKING:
+    from wasmimg.engines.docker import DockerFacts
+    from wasmimg.engines.process import Finished
 
 __all__ = ["Choice", "choose"]
 
@@ -17,11 +19,11 @@ _PATIENCE = 10.0  # seconds for an engine to answer a question
 
 
 class Choice(NamedTuple):
-    """The engine that runs, ``why``, and what is known of docker if it is docker."""
+    """The engine that runs, ``why``, and what docker itself said if it is docker."""
 
     engine: str
     why: str
-    docker: docker.DockerFacts = docker.DockerFacts()
+    docker: DockerFacts | None = None
 
 
 def choose(asked: str, form: Format, *, environment: Mapping[str, str], idle: float, dry_run: bool = False) -> Choice:
@@ -56,19 +58,25 @@ def choose(asked: str, form: Format, *, environment: Mapping[str, str], idle: fl
         return Choice("embedded", f"{error.message}" + (f" ({error.reason.splitlines()[-1]})" if error.reason else ""))
 
 
-def _probe(engine: str, environment: Mapping[str, str], patience: float) -> docker.DockerFacts:
+def _probe(engine: str, environment: Mapping[str, str], patience: float) -> DockerFacts | None:
     if engine == "buildah":
-        _ask(buildah.PROBES[0], environment, patience)
-        return docker.DockerFacts()
-    version, info, buildx = docker.PROBES
+        from wasmimg.engines.buildah import PROBE
+
+        _ask(PROBE, environment, patience)
+        return None
+    from wasmimg.engines.docker import PROBES, docker_facts
+
+    version, info, buildx = PROBES
     answer = _ask(version, environment, patience)
     status = _ask(info, environment, patience).stdout
     has_buildx = _ask(buildx, environment, patience, check=False).status == 0
-    return docker.docker_facts(answer.stdout, status, has_buildx, environment.get("DOCKER_BUILDKIT"))
+    return docker_facts(answer.stdout, status, has_buildx, environment.get("DOCKER_BUILDKIT"))
 
 
 def _ask(step: Step, environment: Mapping[str, str], patience: float, *, check: bool = True) -> Finished:
     """Run a probe; every failure of it means that the engine cannot be used."""
+    from wasmimg.engines.process import Limits, run_command
+
     try:
         return run_command(step.argv, environment=environment, limits=Limits(patience), check=check)
     except NoEngine:

@@ -7,10 +7,10 @@ compressor is libdeflate at a fixed level from a pinned release, not the host's 
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
+
+from wasmimg.parallel import run_all
 
 __all__ = ["ENTRY_NAME", "Layer", "build_layer", "compress_tar", "tar_header"]
 
@@ -18,7 +18,7 @@ ENTRY_NAME = "plugin.wasm"  # Istio takes the first entry with this base name: p
 
 # The size of a gzip member is part of the output's bytes: a change of it changes every digest.
 _MEMBER = 1024 * 1024
-_LEVEL = 5
+_LEVEL = 4
 _BLOCK = 512
 
 Bytes = bytes | memoryview
@@ -107,7 +107,7 @@ def _compress(parts: Sequence[Bytes], module: memoryview) -> Layer:
         return work
 
     # The two digests first: each is one long task, and the short ones fill up around them.
-    _run_all(
+    run_all(
         [digest_of("diff_id", views), digest_of("module", [module])] + [member(index) for index in range(len(pieces))]
     )
     blob = hashlib.sha256()
@@ -139,39 +139,3 @@ def _pieces(views: Sequence[memoryview]) -> Iterator[Bytes]:
                 pending, held = [], 0
     if pending:
         yield pending[0] if len(pending) == 1 else b"".join(pending)
-
-
-def _run_all(tasks: Sequence[Callable[[], None]]) -> None:
-    """Run ``tasks`` on as many threads as there are cores; the first error is raised here."""
-    queue = iter(tasks)
-    lock = threading.Lock()
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        while not errors:
-            with lock:
-                task = next(queue, None)
-            if task is None:
-                return
-            try:
-                task()
-            except BaseException as error:  # handed to the caller below
-                errors.append(error)
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(len(tasks), _cores()) - 1)]
-    for thread in threads:
-        thread.start()
-    try:
-        work()
-    finally:
-        for thread in threads:
-            thread.join()
-    if errors:
-        raise errors[0]
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasmimg.errors import FileSystemFailed, ImageRefused
 from wasmimg.image.layer import compress_tar, tar_header
@@ -21,6 +20,9 @@ from wasmimg.image.unpack import GZIP_MAGIC
 from wasmimg.stores.files import file_system, write_whole
 from wasmimg.stores.layout import index_of, layout_files, pick
 from wasmimg.stores.opened import LocalImage, checked
+
+if TYPE_CHECKING:
+    import tarfile
 
 __all__ = [
     "check_archive_target",
@@ -94,6 +96,8 @@ class _Archive:
         self.members: dict[str, tarfile.TarInfo] = {}
 
     def __enter__(self) -> _Archive:
+        import tarfile
+
         try:
             with file_system(f"the archive {self.file} cannot be read"):
                 self._tar = tarfile.open(self.file, "r:*")

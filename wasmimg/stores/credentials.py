@@ -7,8 +7,6 @@ protocol of a helper).
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -44,6 +42,8 @@ class Credentials(NamedTuple):
 
     def basic(self) -> str:
         """The value of an Authorization header (RFC 7617)."""
+        import base64
+
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
@@ -165,6 +165,9 @@ def _from_entry(entry: dict[str, Any], source: str) -> Credentials | None:
         return Credentials("", "", source, token)
     auth = entry.get("auth")
     if isinstance(auth, str) and auth:
+        import base64
+        import binascii
+
         try:
             # docker pads the password with zero bytes in some versions
             username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,6 +185,8 @@ def _write_new(folder: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> bool
             raise
         return True
     finally:
+        import shutil
+
         shutil.rmtree(aside, ignore_errors=True)
 
 
