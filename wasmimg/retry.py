@@ -84,95 +84,88 @@ PLAIN_HTTP = "for a registry without TLS pass --insecure, or list the host under
 _DAEMON = "start the docker daemon, or build without one: --engine embedded"
 _SPACE = "make room, or point TMPDIR at a disk that has some"
 
+_LIMITED = "the registry limits requests; try later, or log in"
+_CREATE = "create the repository first, or check its name"
+
 # In this order, first hit wins: what a message says of TLS or of access outweighs the status
-# or the network word that may stand beside it.
-_TEXTS: tuple[tuple[str, Kind, type[WasmimgError], str | None], ...] = (
+# or the network word that may stand beside it. Where no diagnosis stands, the pattern has the
+# HTTP status in it, and that decides.
+_TEXTS: tuple[tuple[str, Diagnosis | None], ...] = (
     (
         r"cannot connect to the docker daemon|failed to connect to the docker api|is the docker daemon running",
-        Kind.PERMANENT,
-        NoEngine,
-        _DAEMON,
+        Diagnosis(Kind.PERMANENT, NoEngine, _DAEMON),
     ),
     (
         r"permission denied while trying to connect to the docker",
-        Kind.PERMANENT,
-        NoEngine,
-        "join the group docker, or build without the daemon: --engine embedded",
+        Diagnosis(Kind.PERMANENT, NoEngine, "join the group docker, or build without the daemon: --engine embedded"),
     ),
     (
         r"buildkit is enabled but the buildx component is missing|client version \S+ is too (?:old|new)",
-        Kind.PERMANENT,
-        NoEngine,
-        "install docker-buildx of the daemon's age, or use --engine embedded",
+        Diagnosis(Kind.PERMANENT, NoEngine, "install docker-buildx of the daemon's age, or use --engine embedded"),
     ),
-    (r"server gave http response to https client", Kind.PERMANENT, NetworkFailed, PLAIN_HTTP),
+    (r"server gave http response to https client", Diagnosis(Kind.PERMANENT, NetworkFailed, PLAIN_HTTP)),
     (
         r"x509:|tls: failed to verify|certificate_verify_failed|certificate verify failed",
-        Kind.PERMANENT,
-        NetworkFailed,
-        UNKNOWN_AUTHORITY,
+        Diagnosis(Kind.PERMANENT, NetworkFailed, UNKNOWN_AUTHORITY),
     ),
-    (r"no space left on device|disk quota exceeded", Kind.PERMANENT, FileSystemFailed, _SPACE),
-    (r"read-only file system", Kind.PERMANENT, FileSystemFailed, None),
+    (r"no space left on device|disk quota exceeded", Diagnosis(Kind.PERMANENT, FileSystemFailed, _SPACE)),
+    (r"read-only file system", Diagnosis(Kind.PERMANENT, FileSystemFailed)),
     (
         r"unauthorized|authentication required|no basic auth credentials|invalid username/password|authorization failed"
-        r"|failed to authorize: (?!.*(?:deadline|timeout|refused|reset|eof))|insufficient_scope",
-        Kind.AUTH,
-        NotAllowed,
-        LOG_IN,
+        r"|insufficient_scope|requested access to the resource is denied|push access denied"
+        # The error code, and not the end of "permission denied".
+        r"|(?:^|: |\")denied(?=[:\"]|\s*$)",
+        Diagnosis(Kind.AUTH, NotAllowed, LOG_IN),
     ),
     (
-        r"\bdenied:|403 \(?forbidden|statuscode: 403|http 403 response|requested access to the resource is denied|push access denied",
-        Kind.AUTH,
-        NotAllowed,
-        LOG_IN,
+        r"invalid reference format|repository name must be lowercase|unknown flag:",
+        Diagnosis(Kind.PERMANENT, UsageError),
     ),
-    (r"invalid reference format|unknown flag:", Kind.PERMANENT, UsageError, None),
-    (
-        r"toomanyrequests|too many requests",
-        Kind.TRANSIENT,
-        NetworkFailed,
-        "the registry limits requests; try later, or log in",
-    ),
+    (r"toomanyrequests|too many requests", Diagnosis(Kind.TRANSIENT, NetworkFailed, _LIMITED)),
     (
         r"name unknown|repository name not known|manifest unknown",
-        Kind.PERMANENT,
-        ImageRefused,
-        "create the repository first, or check its name",
+        Diagnosis(Kind.PERMANENT, ImageRefused, _CREATE),
     ),
     (
-        r"manifest invalid|digest invalid|blob upload invalid|unsupported|\b(?:400|405|413|415) [A-Z\"(]|statuscode: (?:400|405|413|415)|http (?:400|405|413|415) response",
-        Kind.PERMANENT,
-        NetworkFailed,
-        None,
+        r"manifest invalid|digest invalid|blob upload invalid|unsupported",
+        Diagnosis(Kind.PERMANENT, NetworkFailed),
     ),
+    (r"(?:(?<!exit )\bstatus(?: ?code)?\b[^\n]*? |\bhttp |destination repository \S+: )([45]\d\d)\b", None),
     (
-        r"(?:unexpected http status|unexpected status[^:]*|failed to read from destination repository \S+): ?(?:5\d\d|408|429|499)"
-        r"|statuscode: 5\d\d|\b5\d\d (?:internal server error|bad gateway|service unavailable|gateway time)",
-        Kind.TRANSIENT,
-        NetworkFailed,
+        r"\b([45]\d\d) \(?(?:bad request|forbidden|not found|method not allowed|\S+ too large|request entity too large"
+        r"|internal server error|bad gateway|service unavailable|gateway time)",
         None,
     ),
-    (r"unknown blob|blob unknown", Kind.TRANSIENT, NetworkFailed, None),
-    (r"no such host", Kind.PERMANENT, NetworkFailed, "check the registry's name"),
-    (r"temporary failure in name resolution|server misbehaving", Kind.TRANSIENT, NetworkFailed, None),
+    (r"unknown blob|blob unknown", Diagnosis(Kind.TRANSIENT, NetworkFailed)),
+    (r"no such host", Diagnosis(Kind.PERMANENT, NetworkFailed, "check the registry's name")),
+    (r"temporary failure in name resolution|server misbehaving", Diagnosis(Kind.TRANSIENT, NetworkFailed)),
     (
         r"connection refused|connection reset|broken pipe|\beof\b|i/o timeout|tls handshake timeout|client\.timeout exceeded"
         r"|context deadline exceeded|deadlineexceeded|use of closed network connection|network is unreachable"
         r"|no route to host|timed? ?out",
-        Kind.TRANSIENT,
-        NetworkFailed,
-        None,
+        Diagnosis(Kind.TRANSIENT, NetworkFailed),
     ),
+    # It comes before the true reason, so only where none of the above is that.
+    (r"failed to authorize:", Diagnosis(Kind.AUTH, NotAllowed, LOG_IN)),
 )
 
 
 def classify_text(text: str) -> Diagnosis:
     """Sort what docker, buildah or a resolver printed."""
-    for pattern, kind, error, hint in _TEXTS:
-        if re.search(pattern, text, re.IGNORECASE):
-            return Diagnosis(kind, error, hint)
+    for pattern, diagnosis in _TEXTS:
+        found = re.search(pattern, text, re.IGNORECASE | re.MULTILINE)
+        if found:
+            return diagnosis or _by_status(int(found[1]))
     return Diagnosis(Kind.UNKNOWN, EngineFailed)
+
+
+def _by_status(status: int) -> Diagnosis:
+    kind = classify_status(status)
+    if kind is Kind.AUTH:
+        return Diagnosis(kind, NotAllowed, LOG_IN)
+    if status == 404:
+        return Diagnosis(kind, ImageRefused, _CREATE)
+    return Diagnosis(kind, NetworkFailed, _LIMITED if status == 429 else None)
 
 
 def run(

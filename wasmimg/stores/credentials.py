@@ -44,7 +44,8 @@ class Credentials(NamedTuple):
         """The value of an Authorization header (RFC 7617)."""
         import base64
 
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        pair = f"{self.username}:{self.password}".encode(errors="surrogatepass")
+        return "Basic " + base64.b64encode(pair).decode()
 
 
 class Access(NamedTuple):
@@ -121,10 +122,10 @@ def read_auth_file(path: Path) -> dict[str, Any] | None:
 def _in_file(content: dict[str, Any], registry: str, repository: str, source: str) -> Credentials | None:
     key = hub_key(registry)
     helpers = content.get("credHelpers")
-    helper = helpers.get(key) if isinstance(helpers, dict) else None
-    if helper is None and registry == DOCKER_HUB and isinstance(helpers, dict):
-        helper = helpers.get("docker.io") or helpers.get("index.docker.io")
-    helper = helper or content.get("credsStore")
+    names = (key, "docker.io", DOCKER_HUB) if registry == DOCKER_HUB else (key,)
+    own = [helpers[name] for name in names if name in helpers] if isinstance(helpers, dict) else []
+    # An empty helper is one: it keeps the registry out of the store (docker/cli, config/configfile/file.go).
+    helper = own[0] if own else content.get("credsStore")
     if isinstance(helper, str) and helper:
         found = _ask_helper(helper, key, source)
         if found is not None:
@@ -166,12 +167,11 @@ def _from_entry(entry: dict[str, Any], source: str) -> Credentials | None:
     auth = entry.get("auth")
     if isinstance(auth, str) and auth:
         import base64
-        import binascii
 
         try:
             # docker pads the password with zero bytes in some versions
             username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             colon = ""
         if not colon:
             raise UsageError(
@@ -192,7 +192,7 @@ def _ask_helper(helper: str, key: str, source: str) -> Credentials | None:
         answer = subprocess.run(
             [program, "get"], input=key.encode(), capture_output=True, timeout=_HELPER_SECONDS, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:  # ValueError: no program can have such a name
         why = (
             f"{program} is not on PATH"
             if isinstance(error, FileNotFoundError)
@@ -211,7 +211,7 @@ def _ask_helper(helper: str, key: str, source: str) -> Credentials | None:
     try:
         reply = json.loads(answer.stdout)
         username, secret = str(reply["Username"]), str(reply["Secret"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NotAllowed(
             f"the credentials for {key} cannot be read", reason=f"{program} (named in {source}) answered no JSON"
         ) from None

@@ -5,12 +5,11 @@ Source: distribution-spec, "Pulling manifests", "Pushing blobs", "Pushing manife
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from wasmimg.errors import ImageRefused, NetworkFailed, WasmimgError
 from wasmimg.events import Event, Tell
@@ -121,17 +120,13 @@ class Registry:
     def _path(self, *parts: str) -> str:
         return "/".join(["/v2", self.reference.repository, *parts])
 
-    def _repeat(self, work: Callable[[], T], started: float | None = None) -> T:
-        policy = self._policy
-        if started is not None:  # part of a larger step: one deadline for both
-            policy = policy._replace(deadline=max(0.0, policy.deadline - (time.monotonic() - started)))
-
+    def _repeat(self, work: Callable[[], T]) -> T:
         def on_retry(error: WasmimgError, pause: float) -> None:
             self._tell(
                 Event("retry", f"{error.message}{f' ({error.reason})' if error.reason else ''}; again in {pause:.1f} s")
             )
 
-        return run(work, policy, on_retry=on_retry)
+        return run(work, self._policy, on_retry=on_retry)
 
     def _begin_upload(self) -> str:
         answer = self._transport.request(
@@ -141,9 +136,9 @@ class Registry:
         if answer.status != 202 or not location:
             raise NetworkFailed(
                 f"{self.reference.registry} did not begin an upload",
-                reason=f"status {answer.status}, Location {location!r}",
+                reason=f"status {answer.status}, {'with' if location else 'without'} a Location",
             )
-        return urljoin(answer.url, location)
+        return self._transport.resolve(location, answer.url)
 
     def _upload(self, digest: str, size: int, chunks: Callable[[], Iterable[bytes]]) -> None:
         def there() -> bool:
@@ -153,11 +148,10 @@ class Registry:
             return answer.status == 200
 
         def send() -> None:
-            location = urlsplit(self._repeat(self._begin_upload, started))
-            url = location._replace(query="&".join(filter(None, (location.query, f"digest={quote(digest)}")))).geturl()
+            location = self._begin_upload()  # anew each time: what is left of a broken upload is not known
             self._transport.request(
                 "PUT",
-                url,
+                f"{location}{'&' if '?' in location else '?'}digest={quote(digest)}",
                 doing=f"push {self.reference}",
                 headers={"Content-Type": "application/octet-stream"},
                 body=chunks,
@@ -166,7 +160,6 @@ class Registry:
             )
 
         if not self._repeat(there):
-            started = time.monotonic()
             self._repeat(send)
 
     def _put_manifest(self, image: Image, reference: Reference) -> None:

@@ -1,24 +1,28 @@
-"""HTTP to one registry: scheme, TLS, authentication, and errors in their class.
+"""HTTP to one registry: scheme, TLS, redirects, and errors in their class.
 
-Sources: distribution-spec; RFC 7617 (basic); distribution docs "Token Authentication
-Specification" (bearer). Nothing here repeats a request on its own, except once with the
-credentials that the registry asked for.
+Source: distribution-spec. Nothing here repeats a request on its own, except once with the
+credentials that the registry asked for, and once without TLS where that is allowed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urljoin
 
 from wasmimg.errors import ImageRefused, NetworkFailed, NotAllowed, UsageError, WasmimgError
 from wasmimg.image.reference import DOCKER_HUB, is_loopback
 from wasmimg.retry import LOG_IN, PLAIN_HTTP, UNKNOWN_AUTHORITY, Kind, classify_status
-from wasmimg.stores.credentials import Access, Credentials, find_credentials
+from wasmimg.stores.addresses import find_proxy, origin, read_address
+from wasmimg.stores.authentication import Login
+from wasmimg.stores.credentials import Access
 
 if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
     import urllib3
 
 __all__ = ["Answer", "Transport"]
@@ -40,11 +44,21 @@ class Answer(NamedTuple):
     url: str
 
 
+class _Call(NamedTuple):
+    """What is sent, wherever it goes in the end; ``limit`` is in bytes of the answer's body."""
+
+    method: str
+    headers: Mapping[str, str] = {}
+    body: Body | None = None
+    size: int = 0
+    limit: int = _ERROR_BODY
+
+
 class Transport:
     """A connection pool to ``registry``, authenticated for one repository.
 
     ``environment`` is where credentials and proxies are looked up; ``idle_timeout`` is in
-    seconds without a byte.
+    seconds without a byte. Raises UsageError if ``registry`` is no address.
     """
 
     def __init__(
@@ -54,14 +68,19 @@ class Transport:
         self.repository = repository
         self._access = access
         self._environment = environment
-        self._credentials: Credentials | None = None
-        self._looked_up = False
-        self._authorization: dict[str, str] = {}
+        self._login = Login(registry, repository, access, environment, self._ask_for_token)
         self._idle = idle_timeout
         self._insecure = access.is_insecure(registry)
+        self._answered = False
         host = _HUB_HOST if registry == DOCKER_HUB else registry
         self.base = f"{'http' if is_loopback(registry) else 'https'}://{host}"
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
+        try:
+            read_address(self.base)
+        except ValueError:
+            raise UsageError(
+                f"{registry} is no address of a registry", hint="write it as HOST or HOST:PORT, with a port up to 65535"
+            ) from None
 
     def request(
         self,
@@ -74,220 +93,258 @@ class Transport:
         size: int = 0,
         limit: int = _ERROR_BODY,
         actions: str = "pull",
-        accept: Iterable[int] = (),
+        accept: Container[int] = (),
     ) -> Answer:
         """One request; its whole answer of at most ``limit`` bytes.
 
         ``url`` is relative to the registry; ``doing`` completes "the registry does not let
-        us ..."; statuses from 400 are raised in their class unless ``accept`` lists them.
-        ``body`` is asked for anew when the request has to be sent again.
+        us ..."; every status but 2xx is raised in its class unless ``accept`` has it.
+        ``body`` is asked for anew when the request has to be sent again. Redirects are
+        followed where that repeats nothing: for GET and HEAD.
         """
-        target = urljoin(self.base, url)
-        answer = self._send(method, target, headers, body, size, limit, self._authorization.get(actions))
-        if answer.status == 401 and self._same_host(target):
-            authorization = self._authorize(answer, actions)
-            if authorization:
-                self._authorization[actions] = authorization
-                answer = self._send(method, target, headers, body, size, limit, authorization)
-        if answer.status >= 400 and answer.status not in accept:
-            raise self._refusal(answer, doing)
-        return answer
-
-    def _same_host(self, url: str) -> bool:
-        ours, theirs = urlsplit(self.base), urlsplit(url)
-        return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        body: Body | None,
-        size: int,
-        limit: int,
-        authorization: str | None,
-    ) -> Answer:
-        for _ in range(_REDIRECTS):
-            sent = {"User-Agent": "wasmimg", "Accept-Encoding": "identity", **(headers or {})}
-            if body is not None or method in ("POST", "PUT"):
-                sent["Content-Length"] = str(size)
-            if authorization and self._same_host(url):
-                sent["Authorization"] = authorization
-            answer = self._exchange(method, url, sent, body, limit)
-            if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
-                return answer
-            url = urljoin(url, answer.headers.get("location", ""))
-            if self.base.startswith("https:") and not url.startswith("https:"):
-                raise NetworkFailed(f"{self.registry} redirects from https to http", reason=urlsplit(url).netloc)
-        raise NetworkFailed(f"{self.registry} redirects without end")
-
-    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: Body | None, limit: int) -> Answer:
-        import urllib3
-        from urllib3.exceptions import HTTPError
-
-        try:
-            response = self._pool(url).request(
-                method,
-                url,
-                headers=headers,
-                body=_pieces(body()) if body is not None else None,
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(connect=self._idle, read=self._idle),
+        call = _Call(method, headers or {}, body, size, limit)
+        answer = self._send(call, url, self._login.granted(actions))
+        if answer.status == 401 and self._is_ours(answer.url):
+            authorization = self._login.meet(answer, actions)
+            if authorization is not None:
+                answer = self._send(call, url, authorization)
+        if 200 <= answer.status < 300 or answer.status in accept:
+            return answer
+        if answer.status == 404:
+            raise ImageRefused(
+                f"{self.registry} has no {self.repository} to {doing}",
+                reason=f"404 {_words(answer)}",
+                hint="check the name; some registries want the repository created first",
             )
-            try:
-                content = b"" if method == "HEAD" else response.read(limit + 1)
-                whole = len(content) <= limit
-                if whole and method != "HEAD":
-                    response.read()  # to the end, so that a body cut short is noticed
-            finally:
-                response.release_conn() if method == "HEAD" or whole else response.close()
-        except HTTPError as error:
-            if self.base.startswith("https:") and self._insecure and _speaks_http(error):
-                self.base = "http:" + self.base.removeprefix("https:")
-                return self._exchange(method, "http:" + url.removeprefix("https:"), headers, body, limit)
-            raise self._broken(error, url) from None
-        if not whole and response.status < 400:
-            raise ImageRefused(f"{self.registry} sends more than the {limit} bytes that were to be expected")
-        return Answer(
-            response.status, {key.lower(): value for key, value in response.headers.items()}, content[:limit], url
-        )
+        raise self._refusal(answer, doing, self._login.tried if self._is_ours(answer.url) else "")
 
-    def _pool(self, url: str) -> urllib3.PoolManager:
-        host = urlsplit(url).hostname or ""
-        scheme = urlsplit(url).scheme
-        proxy = _proxy_for(scheme, host, self._environment)
-        key = f"{proxy}|{self._same_host(url)}"
-        if key not in self._pools:
-            import urllib3
+    def resolve(self, location: str, base: str) -> str:
+        """The URL that ``location`` names in an answer of the URL ``base`` (RFC 9110 section 10.2.2).
 
-            options: dict[str, object] = {}
-            if scheme == "https":
-                # The user's trust is for the registry alone, not for where it redirects to.
-                ours = self._same_host(url)
-                if ours and self._access.ca_file is not None:
-                    if not self._access.ca_file.is_file():
-                        raise UsageError(
-                            f"no such file: {self._access.ca_file}", hint="--ca-file wants a file of PEM certificates"
-                        )
-                    options["ca_certs"] = str(self._access.ca_file)
-                if ours and self._insecure:
-                    options["cert_reqs"] = "CERT_NONE"
-                    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            self._pools[key] = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
-        return self._pools[key]
+        Raises NetworkFailed where it names none, or one without TLS behind one that has it.
+        """
+        try:
+            url = read_address(urljoin(base, location)) if location else None
+        except ValueError:
+            url = None
+        if url is None:
+            raise NetworkFailed(
+                f"{self.registry} sends us to no address", reason=f"the Location is {_public(location)}"
+            )
+        if base.startswith("https:") and url.scheme != "https":
+            raise NetworkFailed(
+                f"{self.registry} sends us from https to http",
+                reason=url.netloc,
+                hint="a registry behind a proxy that speaks TLS has to be told so: X-Forwarded-Proto: https",
+            )
+        return url.url
 
     def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
             pool.clear()
 
-    def _find(self) -> Credentials | None:
-        if not self._looked_up:
-            self._credentials = self._access.given or find_credentials(
-                self.registry, self.repository, self._environment, docker_only=self._access.docker_only
-            )
-            self._looked_up = True
-        return self._credentials
+    def _is_ours(self, url: str) -> bool:
+        return origin(read_address(url)) == origin(read_address(self.base))
 
-    def _authorize(self, answer: Answer, actions: str) -> str | None:
-        """The Authorization that the challenge in a 401 asks for; None if there is none to give."""
-        challenge = answer.headers.get("www-authenticate", "")
-        scheme, _, rest = challenge.strip().partition(" ")
-        credentials = self._find()
-        if scheme.lower() == "basic" and credentials is not None and not credentials.identity_token:
-            return credentials.basic()
-        if scheme.lower() != "bearer":
-            return None
-        fields = {
-            key.lower(): quoted or plain for key, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', rest)
-        }
-        return self._fetch_token(fields, actions, credentials)
+    def _send(self, call: _Call, url: str, authorization: str | None) -> Answer:
+        url = self.resolve(url, self.base)
+        for _ in range(_REDIRECTS):
+            answer = self._exchange(call, url, authorization if self._is_ours(url) else None)
+            if answer.status not in (301, 302, 303, 307, 308) or call.method not in ("GET", "HEAD"):
+                return answer
+            url = self.resolve(answer.headers.get("location", ""), answer.url)
+        raise NetworkFailed(f"{self.registry} redirects without end")
 
-    def _fetch_token(self, challenge: Mapping[str, str], actions: str, credentials: Credentials | None) -> str | None:
-        realm = urlsplit(challenge.get("realm", ""))
-        if realm.scheme != "https" and not (realm.scheme == "http" and (is_loopback(realm.netloc) or self._insecure)):
-            raise NotAllowed(
-                f"{self.registry} wants credentials sent to {realm.scheme or 'nowhere'}://{realm.netloc}",
-                reason="they are sent over https or to this machine alone",
-            )
-        wanted = {"scope": f"repository:{self.repository}:{actions}"}
-        if challenge.get("service"):
-            wanted["service"] = challenge["service"]
-        if credentials is not None and credentials.identity_token:
-            form = urlencode(
-                {
-                    **wanted,
-                    "grant_type": "refresh_token",
-                    "refresh_token": credentials.identity_token,
-                    "client_id": "wasmimg",
-                }
-            )
-            data = form.encode()
-            sent = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(data))}
-            answer = self._exchange("POST", realm.geturl(), sent, lambda: [data], _ERROR_BODY)
+    def _ask_for_token(self, url: str, authorization: str | None, form: bytes | None) -> Answer:
+        if form is None:
+            call = _Call("GET")
         else:
-            url = realm._replace(query="&".join(filter(None, (realm.query, urlencode(wanted))))).geturl()
-            headers = {"Authorization": credentials.basic()} if credentials is not None else {}
-            answer = self._exchange("GET", url, headers, None, _ERROR_BODY)
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            call = _Call("POST", headers, lambda: (form,), len(form))
+        answer = self._exchange(call, url, authorization)
         if answer.status >= 400:
-            raise self._refusal(answer, "have a token")
-        try:
-            reply = json.loads(answer.body)
-            token = reply.get("token") or reply.get("access_token")
-        except (ValueError, AttributeError, RecursionError):
-            token = None
-        if not isinstance(token, str):
-            raise NetworkFailed(f"the token server of {self.registry} answered without a token", reason=realm.netloc)
-        return f"Bearer {token}"
+            raise self._refusal(answer, "log in", self._login.tried)
+        return answer
 
-    def _refusal(self, answer: Answer, doing: str) -> WasmimgError:
+    def _exchange(self, call: _Call, url: str, authorization: str | None) -> Answer:
+        import urllib3
+        from urllib3.exceptions import HTTPError
+
+        headers = {"User-Agent": "wasmimg", "Accept-Encoding": "identity", **call.headers}
+        if call.body is not None or call.method in ("POST", "PUT"):
+            headers["Content-Length"] = str(call.size)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        try:
+            response = self._pool(url).request(
+                call.method,
+                url,
+                headers=headers,
+                body=_pieces(call.body()) if call.body is not None else None,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=self._idle, read=self._idle),
+            )
+            # What a redirect or a refusal says may be longer than the blob that was asked for.
+            limit = call.limit if response.status < 300 else _ERROR_BODY
+            content, whole = b"", call.method == "HEAD"
+            try:
+                if not whole:
+                    content = response.read(limit + 1)
+                    if len(content) <= limit:
+                        response.read()  # to the end, so that a body cut short is noticed
+                        whole = True
+            finally:
+                response.release_conn() if whole else response.close()
+        except HTTPError as error:
+            if self._may_be_plain(url, error):
+                answer = self._exchange(call, "http:" + url.removeprefix("https:"), authorization)
+                self.base = "http:" + self.base.removeprefix("https:")
+                return answer
+            raise self._broken(error, url) from None
+        self._answered = self._answered or self._is_ours(url)
+        if not whole and response.status < 300:
+            raise ImageRefused(f"{self.registry} sends more than the {limit} bytes that were to be expected")
+        fields = {name.lower(): response.headers[name] for name in response.headers}
+        return Answer(response.status, fields, content[:limit], url)
+
+    def _may_be_plain(self, url: str, error: Exception) -> bool:
+        """Whether the request may be repeated without TLS, as docker does for an insecure registry.
+
+        Only until it answers for the first time: one that speaks TLS is not left for http.
+        """
+        from urllib3.exceptions import ConnectTimeoutError
+
+        if not self._insecure or self._answered or not url.startswith("https:") or not self._is_ours(url):
+            return False
+        # Without a port in its name, http has a door of its own, port 80.
+        closed = isinstance(error, ConnectTimeoutError) and read_address(self.base).port is None
+        return closed or _speaks_http(error)
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        import urllib3
+
+        address = read_address(url)
+        # The user's trust is for the registry alone, not for where it redirects to.
+        trusted = address.scheme == "https" and self._is_ours(url)
+        proxy = find_proxy(address, self._environment)
+        key = (proxy.url if proxy else None, trusted)
+        if key not in self._pools:
+            options: dict[str, Any] = {}
+            if trusted and self._insecure:
+                if proxy is not None and proxy.url.startswith("https:"):
+                    # urllib3 would let the proxy go unproven as well.
+                    raise UsageError(
+                        f"the insecure {self.registry} cannot be reached through the TLS of the proxy in {proxy.variable}",
+                        hint="pass the registry's CA with --ca-file instead of --insecure, or name an http:// proxy",
+                    )
+                options["cert_reqs"] = "CERT_NONE"
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            elif trusted and self._access.ca_file is not None:
+                options["ssl_context"] = _trust(self._access.ca_file)
+            if proxy is None:
+                self._pools[key] = urllib3.PoolManager(**options)
+            else:
+                if proxy.credentials is not None:
+                    options["proxy_headers"] = {"Proxy-Authorization": proxy.credentials.basic()}
+                self._pools[key] = urllib3.ProxyManager(proxy.url, **options)
+        return self._pools[key]
+
+    def _refusal(self, answer: Answer, doing: str, tried: str) -> WasmimgError:
         reason = f"{answer.status} {_words(answer)}".strip()
         kind = classify_status(answer.status)
         if kind is Kind.AUTH:
-            used = self._find()
-            tried = f"the credentials tried are from {used.source}" if used else "no credentials for it were found"
-            return NotAllowed(f"{self.registry} does not let us {doing}", reason=f"{reason}; {tried}", hint=LOG_IN)
+            why = "; ".join(filter(None, (reason, tried)))
+            return NotAllowed(f"{self.registry} does not let us {doing}", reason=why, hint=LOG_IN)
         if kind is Kind.TRANSIENT:
             pause = _retry_after(answer.headers.get("retry-after"))
             return NetworkFailed(f"{self.registry} could not {doing}", reason=reason, transient=True, retry_after=pause)
-        if answer.status == 404:
-            return ImageRefused(
-                f"{self.registry} has no {self.repository} to {doing}",
-                reason=reason,
-                hint="check the name; some registries want the repository created first",
-            )
+        if answer.status < 400 and "location" in answer.headers:
+            reason += f", to {_public(answer.headers['location'])}"
         return NetworkFailed(f"{self.registry} refused to {doing}", reason=reason)
 
     def _broken(self, error: Exception, url: str) -> NetworkFailed:
-        from urllib3.exceptions import NameResolutionError, NewConnectionError, ReadTimeoutError, SSLError, TimeoutError
+        from urllib3.exceptions import ProxyError
 
-        host = urlsplit(url).netloc
-        cause = error.__cause__ or error.__context__ or error
-        text = str(cause.args[-1] if isinstance(cause, OSError) and cause.args else cause)
-        if _speaks_http(error):
-            return NetworkFailed(f"{host} speaks plain http where https was expected", hint=PLAIN_HTTP)
-        if isinstance(error, SSLError) or "certificate" in text.lower():
+        address = read_address(url)
+        host = address.netloc or ""
+        proxy = find_proxy(address, self._environment)
+        if proxy is None or not isinstance(error, ProxyError):
+            return _failure(error, host, self._idle)
+        hint = f"check {proxy.variable}, or list the host under NO_PROXY"
+        text = _cause(error)
+        refused = re.search(r"Tunnel connection failed: (\d{3})", text)
+        if refused:
+            transient = classify_status(int(refused[1])) is Kind.TRANSIENT
             return NetworkFailed(
-                f"the TLS certificate of {host} cannot be trusted", reason=text, hint=UNKNOWN_AUTHORITY
-            )
-        if isinstance(error, NameResolutionError):
-            gone = "temporary" in str(error).lower()
-            return NetworkFailed(
-                f"the host {host} is not known", reason=text, hint="check the registry's name", transient=gone
-            )
-        if isinstance(error, (NewConnectionError, TimeoutError)) and not isinstance(error, ReadTimeoutError):
-            return NetworkFailed(
-                f"{host} cannot be reached",
+                f"the proxy in {proxy.variable} does not let us through to {host}",
                 reason=text,
-                hint="is the registry running, and the port right?",
-                transient=True,
+                hint=hint,
+                transient=transient,
             )
-        if isinstance(error, ReadTimeoutError):
-            return NetworkFailed(f"{host} was silent for {self._idle:g} seconds", transient=True)
-        return NetworkFailed(f"the connection to {host} broke", reason=text, transient=True)
+        where = f"{read_address(proxy.url).netloc} (the proxy in {proxy.variable})"
+        inner = _failure(error.original_error, where, self._idle)
+        return NetworkFailed(inner.message, reason=inner.reason, hint=hint, transient=inner.transient)
+
+
+def _failure(error: Exception, host: str, idle: float) -> NetworkFailed:
+    """Why no answer came from ``host``, which was given ``idle`` seconds for each byte."""
+    from urllib3.exceptions import (
+        ConnectTimeoutError,
+        LocationValueError,
+        NameResolutionError,
+        ReadTimeoutError,
+        SSLError,
+    )
+
+    text = _cause(error)
+    if _speaks_http(error):
+        return NetworkFailed(f"{host} speaks plain http where https was expected", hint=PLAIN_HTTP)
+    if "certificate" in text.lower():
+        return NetworkFailed(f"the TLS certificate of {host} cannot be trusted", reason=text, hint=UNKNOWN_AUTHORITY)
+    if isinstance(error, SSLError):
+        return NetworkFailed(f"TLS with {host} failed", reason=text, transient="eof" in text.lower())
+    if isinstance(error, LocationValueError):
+        return NetworkFailed(f"{host} is no host name", reason=text, hint="check the registry's name")
+    if isinstance(error, NameResolutionError):
+        gone = "temporary" in str(error).lower()
+        return NetworkFailed(
+            f"the host {host} is not known", reason=text, hint="check the registry's name", transient=gone
+        )
+    if isinstance(error, ConnectTimeoutError):
+        return NetworkFailed(
+            f"{host} cannot be reached",
+            reason=text,
+            hint="is the registry running, and the port right?",
+            transient=True,
+        )
+    if isinstance(error, ReadTimeoutError):
+        return NetworkFailed(f"{host} was silent for {idle:g} seconds", transient=True)
+    return NetworkFailed(f"the connection to {host} broke", reason=text, transient=True)
+
+
+def _cause(error: Exception) -> str:
+    cause = error.__cause__ or error.__context__ or error
+    return str(cause.args[-1] if isinstance(cause, OSError) and cause.args else cause)
+
+
+def _trust(ca_file: Path) -> ssl.SSLContext:
+    """Trust in the certificates of ``ca_file`` alone; raises UsageError."""
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {ca_file}", hint="--ca-file wants a file of PEM certificates") from None
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(
+            f"{ca_file} holds no certificate that can be read",
+            reason=error.strerror or str(error),
+            hint="--ca-file wants a file of PEM certificates",
+        ) from None
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterable[bytes]:
@@ -301,33 +358,27 @@ def _speaks_http(error: Exception) -> bool:
     return "wrong_version_number" in text or "record layer failure" in text or "wrong version number" in text
 
 
-def _proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:
-    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY") if scheme == "https" else (f"{scheme}_proxy",)
-    proxy = next((environment[name] for name in (*names, "all_proxy", "ALL_PROXY") if environment.get(name)), None)
-    if proxy is None or is_loopback(host):
-        return None
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    excluded = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    return None if proxy_bypass_environment(host, {"no": excluded}) else proxy
+def _public(location: str) -> str:
+    """What of ``location`` may be shown: behind ? may stand a key, and before @ a password."""
+    return repr(re.sub(r"(?<=//)[^/]*@", "", location.partition("?")[0])[:100])
 
 
 def _retry_after(value: str | None) -> float | None:
     if not value:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch(r"[0-9]+", value.strip()):
         return float(value)
     from datetime import datetime, timezone
     from email.utils import parsedate_to_datetime
 
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(timezone.utc)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
 def _words(answer: Answer) -> str:
-    """What the registry says: the codes and messages of its errors, or the start of its body."""
+    """What the registry says, in a line: codes and messages of its errors, or the start of its body."""
     from http import HTTPStatus
 
     try:
@@ -341,4 +392,5 @@ def _words(answer: Answer) -> str:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:
         phrase = ""
-    return ", ".join(filter(None, (phrase, said[:500])))
+    said = "".join(letter if letter.isprintable() else " " for letter in said[:500])
+    return ", ".join(filter(None, (phrase, said.strip())))
