@@ -214,7 +214,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
 
     try:
         strict = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError for numbers of thousands of digits, too
         raise UsageError(f"{path} is not TOML", reason=str(error)) from None
     try:
         loose = toml.loads(text)

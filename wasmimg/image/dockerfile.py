@@ -178,4 +178,7 @@ def _copy_faults(one: Instruction) -> tuple[str, list[tuple[int, str]]]:
             f"in the image the file would be called {placed}, and proxies look for {ENTRY_NAME}; write: COPY {source} ./{ENTRY_NAME}"
         )
     # A trailing ".." or a leading "/" both mean: relative to the context's root.
-    return posixpath.normpath("/" + source).lstrip("/"), []
+    source = posixpath.normpath("/" + source).lstrip("/")
+    if source == "Dockerfile":
+        return fault("that is the name of the Dockerfile itself in the build's context; call the module otherwise")
+    return source, []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wasmimg.errors import FileSystemFailed
 
-__all__ = ["file_system", "write_whole"]
+__all__ = ["aside_of", "file_system", "is_aside", "write_whole"]
 
 
 @contextmanager
@@ -46,4 +46,9 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
 
 def aside_of(path: Path) -> Path:
     """A new name beside ``path``, on the same file system, that nothing else uses."""
-    return path.with_name(f".{path.name[:200]}.{os.getpid()}-{os.urandom(6).hex()}.tmp")
+    return path.with_name(f".wasmimg-{os.getpid()}-{os.urandom(6).hex()}.tmp")
+
+
+def is_aside(name: str) -> bool:
+    """Whether ``name`` is one that ``aside_of`` gives: another build is just writing there."""
+    return name.startswith(".wasmimg-") and name.endswith(".tmp")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 from wasmimg.errors import FileSystemFailed, ImageRefused
 from wasmimg.image.manifest import Descriptor, Image, canonical_json, parse_descriptor
 from wasmimg.image.media_types import MEDIA_TYPES, OCI_INDEX
-from wasmimg.stores.files import aside_of, file_system, write_whole
+from wasmimg.stores.files import aside_of, file_system, is_aside, write_whole
 from wasmimg.stores.opened import checked
 
 __all__ = ["REF_NAME", "LayoutImage", "check_layout_target", "index_of", "layout_files", "open_layout", "write_layout"]
 
 REF_NAME = "org.opencontainers.image.ref.name"
 _VERSION = b'{"imageLayoutVersion":"1.0.0"}'
+_EMPTY_INDEX = {"manifests": [], "mediaType": OCI_INDEX, "schemaVersion": 2}
 
 
 class LayoutImage:
@@ -48,15 +49,17 @@ class LayoutImage:
 
     def _read(self, digest: str, size: int | None) -> bytes:
         path = self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
-        try:
-            # The size is looked at first, so that a descriptor bounds what is read.
-            if size is not None and path.stat().st_size != size:
-                raise ImageRefused(
-                    f"{self.where}: the blob {digest} has {path.stat().st_size} bytes, and its descriptor says {size}"
-                )
-            data: bytes | None = path.read_bytes()
-        except FileNotFoundError:
-            data = None
+        with file_system(f"{self.where} cannot be read"):
+            try:
+                found = path.stat().st_size
+                # The size is looked at first, so that a descriptor bounds what is read.
+                if size is not None and found != size:
+                    raise ImageRefused(
+                        f"{self.where}: the blob {digest} has {found} bytes, and its descriptor says {size}"
+                    )
+                data: bytes | None = path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                data = None
         return checked(data, digest, size, self.where)
 
 
@@ -73,7 +76,7 @@ def open_layout(folder: Path, name: str | None) -> LayoutImage:
 
 def pick(entries: list[dict[str, Any]], name: str | None, where: str) -> Descriptor:
     """The entry called ``name`` (in full, or by its tag), or the only entry."""
-    names = [str((entry.get("annotations") or {}).get(REF_NAME, "")) for entry in entries]
+    names = [_name_of(entry) or "" for entry in entries]
     if name is None:
         found = entries
     else:
@@ -93,12 +96,24 @@ def pick(entries: list[dict[str, Any]], name: str | None, where: str) -> Descrip
     )
 
 
+def _name_of(entry: Mapping[str, Any]) -> str | None:
+    annotations = entry.get("annotations")
+    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
+    return str(name) if name else None
+
+
 def index_of(raw: bytes, where: str) -> list[dict[str, Any]]:
     """The entries of an ``index.json``; raises ImageRefused."""
+    entries: list[dict[str, Any]] = _parse_index(raw, where)["manifests"]
+    return entries
+
+
+def _parse_index(raw: bytes, where: str) -> dict[str, Any]:
     try:
-        manifests = json.loads(raw)["manifests"]
-        if isinstance(manifests, list) and all(isinstance(one, dict) for one in manifests):
-            return manifests
+        index = json.loads(raw)
+        manifests = index["manifests"]
+        if isinstance(index, dict) and isinstance(manifests, list) and all(isinstance(one, dict) for one in manifests):
+            return index
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ImageRefused(f"the index.json of {where} cannot be read", hint="it is damaged, or no OCI layout")
@@ -109,7 +124,7 @@ def layout_files(image: Image, names: Iterable[str | None]) -> list[tuple[str, t
     return [
         *_blobs(image),
         ("oci-layout", (_VERSION,)),
-        ("index.json", (_index([_entry(image, name) for name in names]),)),
+        ("index.json", (canonical_json({**_EMPTY_INDEX, "manifests": [_entry(image, name) for name in names]}),)),
     ]
 
 
@@ -135,10 +150,6 @@ def _entry(image: Image, name: str | None) -> dict[str, Any]:
     return entry
 
 
-def _index(entries: list[dict[str, Any]]) -> bytes:
-    return canonical_json({"manifests": entries, "mediaType": OCI_INDEX, "schemaVersion": 2})
-
-
 def check_layout_target(folder: Path) -> None:
     """Whether an image may be added to ``folder``; raises FileSystemFailed."""
     if not os.path.lexists(folder):
@@ -152,7 +163,8 @@ def check_layout_target(folder: Path) -> None:
             f"{folder} is in the way: a layout is a folder, and that is a file", hint="name another folder"
         )
     with file_system(f"the folder {folder} cannot be read"):
-        if any(folder.iterdir()) and not (folder / "oci-layout").is_file():
+        others = [name for name in os.listdir(folder) if not is_aside(name)]
+        if others and not (folder / "oci-layout").is_file():
             raise FileSystemFailed(
                 f"the folder {folder} holds something else than an OCI layout", hint="name a new or an empty folder"
             )
@@ -166,9 +178,10 @@ def write_layout(folder: Path, image: Image, name: str | None) -> None:
     """
     check_layout_target(folder)
     with file_system(f"the layout {folder} cannot be written"):
-        if not folder.exists() and _write_new(folder, layout_files(image, [name])):
+        if not os.path.lexists(folder) and _write_new(folder, layout_files(image, [name])):
             return
         with _locked(folder):
+            check_layout_target(folder)
             _add(folder, image, name)
 
 
@@ -185,9 +198,10 @@ def _write_new(folder: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> bool
             raise
         return True
     finally:
-        import shutil
+        if aside.exists():
+            import shutil
 
-        shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_files(root: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> None:
@@ -207,18 +221,25 @@ def _write_files(root: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> None
 
 
 def _add(folder: Path, image: Image, name: str | None) -> None:
-    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-    entries: list[dict[str, Any]] = []
-    if (folder / "index.json").exists():
-        entries = index_of((folder / "index.json").read_bytes(), str(folder))
-    for path, chunks in _blobs(image):
-        target = folder / path
-        if not target.exists() or target.stat().st_size != sum(map(len, chunks)):
-            write_whole(target, chunks)
     if not (folder / "oci-layout").exists():
+        # First, so that a folder in which this fails midway still is what it was going to be.
         write_whole(folder / "oci-layout", (_VERSION,))
-    kept = [one for one in entries if (one.get("annotations") or {}).get(REF_NAME) != name]
-    write_whole(folder / "index.json", (_index([*kept, _entry(image, name)]),))
+    index: dict[str, Any] = dict(_EMPTY_INDEX)
+    if (folder / "index.json").exists():
+        index |= _parse_index((folder / "index.json").read_bytes(), str(folder))
+    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    for path, chunks in _blobs(image):
+        if not _holds(folder / path, chunks):
+            write_whole(folder / path, chunks)
+    kept = [one for one in index["manifests"] if _name_of(one) != name]
+    write_whole(folder / "index.json", (canonical_json({**index, "manifests": [*kept, _entry(image, name)]}),))
+
+
+def _holds(path: Path, chunks: tuple[bytes, ...]) -> bool:
+    if not path.exists() or path.stat().st_size != sum(map(len, chunks)):
+        return False
+    with open(path, "rb") as file:
+        return all(file.read(len(chunk)) == chunk for chunk in chunks)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,8 +102,10 @@ def open_source(
         with Registry(reference, access=access, environment=environment, policy=policy, tell=tell) as registry:
             yield registry.open()
         return
+    if not rest:
+        raise UsageError(f"{text} names no file", hint=f"write {kind}:{'DIR' if kind == 'oci' else 'FILE'}")
     path, name = _path_and_name(rest)
-    if not path.exists():
+    if not os.path.exists(path):
         raise UsageError(f"no such file: {path}")
     if kind == "oci":
         yield open_layout(path, name)
@@ -116,9 +119,9 @@ def _bare(text: str) -> str:
     if text.startswith("docker://"):
         return text.removeprefix("docker://")
     path = Path(text)
-    if path.is_dir() and (path / "oci-layout").exists():
+    if os.path.exists(path / "oci-layout"):
         raise UsageError(f"{text} is a folder", hint=f"an OCI layout is named oci:{text}")
-    if path.exists():
+    if os.path.exists(path):
         raise UsageError(
             f"{text} is a file, and an image is wanted here",
             hint=f"an archive is named oci-archive:{text} or docker-archive:{text}",
@@ -130,10 +133,10 @@ def _bare(text: str) -> str:
 
 def _path_and_name(rest: str) -> tuple[Path, str | None]:
     """``DIR[:NAME]``; a path that exists as written has no name behind it."""
-    if Path(rest).exists():
+    if os.path.exists(rest):
         return Path(rest), None
     # A name may hold colons itself (host:5000/a:b), so the shortest path that exists is taken.
     for at, letter in enumerate(rest):
-        if letter == ":" and at and Path(rest[:at]).exists():
+        if letter == ":" and at and os.path.exists(rest[:at]):
             return Path(rest[:at]), rest[at + 1 :]
     return Path(rest), None
