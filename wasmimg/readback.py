@@ -28,13 +28,13 @@ def prove(
     """The shape of the image, which every one of ``consumers`` takes; raises ImageRefused.
 
     ``wanted`` is the format it must have on the wire; an image that has none there is not asked.
-    ``written`` is the layer that was put there, if wasmimg did: where the same bytes come back,
-    their gzip members are known and unpacked side by side.
+    ``written`` is the layer that was put there, if wasmimg did: where the same bytes come back
+    and their gzip members are known, those are unpacked side by side.
     """
     manifest, config, blob = _parts(opened, wanted if opened.wire else None)
     if written is not None and manifest.layers[0].digest != written.digest:
         written = None
-    tar = gunzip_members(blob, [len(chunk) for chunk in written.chunks]) if written else gunzip(blob)
+    tar = gunzip_members(blob, written.members) if written and written.members else gunzip(blob)
     shape = prove_shape(manifest, config, blob, tar, module_digest=module_digest, written=written)
     for verdict in judge(opened, consumers, tars={shape.layer_digest: tar}):
         if not verdict.accepted:

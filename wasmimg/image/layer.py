@@ -17,7 +17,7 @@ __all__ = ["ENTRY_NAME", "Layer", "build_layer", "compress_tar", "tar_header"]
 ENTRY_NAME = "plugin.wasm"  # Istio takes the first entry with this base name: pkg/wasm/imagefetcher.go
 
 # The size of a gzip member is part of the output's bytes: a change of it changes every digest.
-_MEMBER = 1024 * 1024
+_MEMBER = 512 * 1024
 _LEVEL = 4
 _BLOCK = 512
 
@@ -28,7 +28,8 @@ class Layer(NamedTuple):
     """A compressed layer: ``chunks`` joined are the blob.
 
     ``digest`` and ``size`` (bytes) are those of the blob, ``diff_id`` the digest of the tar
-    in it, ``module_digest`` and ``module_size`` those of the file in that.
+    in it, ``module_digest`` and ``module_size`` those of the file in that. ``members`` are the
+    sizes (bytes) of the gzip members in the blob, where they are known.
     """
 
     chunks: tuple[bytes, ...]
@@ -37,6 +38,7 @@ class Layer(NamedTuple):
     diff_id: str
     module_digest: str
     module_size: int
+    members: tuple[int, ...] = ()
 
 
 def tar_header(name: str, size: int, mtime: int) -> bytes:
@@ -120,6 +122,7 @@ def _compress(parts: Sequence[Bytes], module: memoryview) -> Layer:
         diff_id=digests["diff_id"],
         module_digest=digests["module"],
         module_size=len(module),
+        members=tuple(map(len, chunks)),
     )
 
 

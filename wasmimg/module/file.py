@@ -37,9 +37,8 @@ def open_module(path: Path) -> Iterator[memoryview]:
         if before.st_size == 0:  # an empty file cannot be mapped
             yield memoryview(b"")
             return
-        with mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as view:
-                yield view
+        # It is unmapped with its last view, and not here: after an interrupt a traceback still holds some.
+        yield memoryview(mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ))
         after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UsageError(

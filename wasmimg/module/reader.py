@@ -58,7 +58,7 @@ def sniff(data: memoryview) -> str:
             return kind
     if head[257:262] == b"ustar":
         return "a tar archive"
-    if head.lstrip()[:1] == b"(":
+    if head.lstrip().startswith((b"(", b";;")):
         return "WebAssembly text (.wat); assemble it with wat2wasm"
     if head.lstrip()[:1] == b"<":
         return "HTML or XML, perhaps the error page of a download"

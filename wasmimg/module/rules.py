@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wasmimg.module.reader import MAGIC, MalformedModule, read_sections, sniff
+from wasmimg.module.reader import MalformedModule, read_sections, sniff
 
 __all__ = ["MODULE_LIMIT", "TAR_LIMIT", "Finding", "check_module"]
 
@@ -93,5 +93,5 @@ def _not_core(kind: str, data: memoryview) -> Finding:
         "error",
         "WI100",
         f"it is no WebAssembly module: {kind}",
-        f"a module starts with the bytes {MAGIC!r}; name the compiler's output",
+        "name what the compiler wrote: a file that ends in .wasm and starts with the bytes 00 61 73 6d",
     )
