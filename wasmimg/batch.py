@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from wasmimg.driver import Built, build
 from wasmimg.errors import WasmimgError
 from wasmimg.events import Event
+from wasmimg.interrupts import heed_sigterm, held_back, uninterrupted
 from wasmimg.job import Job
 
 if TYPE_CHECKING:
@@ -55,15 +56,16 @@ def build_all(
                 index, job = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 worker = context.Process(target=_work, args=(job, dict(environment), theirs))
-                _start(worker)
+                with held_back():
+                    _start(worker)
+                    running[ours] = (worker, index)
                 theirs.close()
-                running[ours] = (worker, index)
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
                 worker, index = running[ready]
                 try:
                     message = ready.recv()
-                except EOFError:
+                except (EOFError, OSError):  # nothing, or half a message
                     worker.join()
                     outcomes[index] = WasmimgError(
                         f"{jobs[index].module}: the worker ended by itself", reason=f"status {worker.exitcode}"
@@ -75,11 +77,12 @@ def build_all(
                 if message is not None:
                     outcomes[index] = message
                 finished(jobs[index], outcomes[index])
+                worker.join()
                 del running[ready]
                 ready.close()
-                worker.join()
     finally:
-        _end([worker for worker, _ in running.values()])
+        with uninterrupted():
+            _end([worker for worker, _ in running.values()])
     return tuple(outcomes[index] for index in range(len(jobs)))
 
 
@@ -102,16 +105,21 @@ def _end(workers: list[SpawnProcess]) -> None:
         worker.join(_GRACE)
         if worker.is_alive():
             worker.kill()
+            worker.join()
 
 
 def _work(job: Job, environment: dict[str, str], out: Connection) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    heed_sigterm()
     try:
-        out.send(_outcome(job, environment, out.send))
-    except (KeyboardInterrupt, BrokenPipeError):
+        try:
+            out.send(_outcome(job, environment, out.send))
+        except BrokenPipeError:  # whoever started us is gone
+            os._exit(1)
+        except Exception as error:
+            bug = f"this is a bug in wasmimg: {type(error).__name__}: {error}"
+            hint = f"run it again with --plugin {job.plugin} --debug, and report what it prints"
+            out.send(WasmimgError(bug, hint=hint))
+    except KeyboardInterrupt:
         os._exit(130)
 
 

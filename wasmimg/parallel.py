@@ -16,24 +16,28 @@ def run_all(tasks: Sequence[Callable[[], None]]) -> None:
     errors: list[BaseException] = []
 
     def work() -> None:
-        while not errors:
-            with lock:
-                task = next(queue, None)
-            if task is None:
-                return
-            try:
+        try:
+            while not errors:
+                with lock:
+                    task = next(queue, None)
+                if task is None:
+                    return
                 task()
-            except BaseException as error:  # handed to the caller below
-                errors.append(error)
+        except BaseException as error:  # handed to the caller below
+            errors.append(error)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(len(tasks), _cores()) - 1)]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         work()
-    finally:
         for thread in threads:
             thread.join()
+    except BaseException as error:  # an interrupt between two tasks: no further one is begun
+        errors.append(error)
+        for thread in threads:
+            if thread.is_alive():
+                thread.join()
     if errors:
         raise errors[0]
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tarfile
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -17,10 +15,11 @@ from wasmimg.engines.base import WORK, Plan, Step
 from wasmimg.engines.process import Limits, run_command
 from wasmimg.errors import WasmimgError
 from wasmimg.events import Event, Tell
+from wasmimg.interrupts import uninterrupted
 from wasmimg.retry import Policy, run
 from wasmimg.stores.files import file_system
 
-__all__ = ["Runner", "uninterrupted"]
+__all__ = ["Runner"]
 
 # A step that stays on this machine may work in silence for longer than a registry may.
 _LOCAL_PATIENCE = 3
@@ -45,12 +44,11 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with uninterrupted():
-            try:
-                for step in self._plan.cleanup if self._began else ():
-                    self._clean(step)
-            finally:
-                shutil.rmtree(self.work, ignore_errors=True)
+        # Called in reverse, each whatever became of the one before.
+        with uninterrupted(), ExitStack() as cleaning:
+            cleaning.callback(shutil.rmtree, self.work, ignore_errors=True)
+            for step in reversed(self._plan.cleanup) if self._began else ():
+                cleaning.callback(self._clean, step)
 
     def stage(self, module: memoryview, epoch: int) -> None:
         """Put the plan's files into the folder: regular, mode 0644, time ``epoch``."""
@@ -96,20 +94,25 @@ class Runner:
 
     def _context(self, step: Step) -> Path:
         """The staged files as a tar, which docker reads on standard input."""
-        path = self.work / "context.tar"
-        with file_system("the build cannot be staged"), tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-            for name in step.context:
-                info = tar.gettarinfo(self.work / name, arcname=name)
-                info.uid = info.gid = 0
-                info.uname = info.gname = ""
-                info.mtime = int(info.mtime)
-                with open(self.work / name, "rb") as file:
-                    tar.addfile(info, file)
-        return path
+        with file_system("the build cannot be staged"):
+            descriptor, path = tempfile.mkstemp(".tar", dir=self.work)  # no fixed name: the module may have any
+            with (
+                open(descriptor, "wb") as target,
+                tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar,
+            ):
+                for name in step.context:
+                    info = tar.gettarinfo(self.work / name, arcname=name)
+                    info.uid = info.gid = 0
+                    info.uname = info.gname = ""
+                    info.mtime = int(info.mtime)
+                    with open(self.work / name, "rb") as file:
+                        tar.addfile(info, file)
+        return Path(path)
 
     def _environment_of(self, step: Step) -> dict[str, str]:
-        # Messages are classified by their English words.
-        environment = {**self._environment, "LC_ALL": "C"}
+        # Messages are classified by their English words; what an engine that was ended has left
+        # in its temporary folder goes with ours.
+        environment = {**self._environment, "LC_ALL": "C", "TMPDIR": str(self.work)}
         for name, value in step.environment:
             if value is None:
                 environment.pop(name, None)
@@ -129,18 +132,3 @@ class Runner:
             if ended.status == 0 or "not known" in said or "No such image" in said:
                 return
         self._tell(Event("warning", f"{step.purpose} failed ({said}); by hand: {' '.join(step.argv)}"))
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold back Ctrl-C and SIGTERM inside: what cleans up must not be cut short."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

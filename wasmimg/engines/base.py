@@ -33,6 +33,9 @@ ENGINES = ("auto", "docker", "buildah", "podman", "embedded")
 # Stands in arguments for the temporary folder of a run; no argument can hold it otherwise.
 WORK = "\0work"
 
+# What an engine may be told to do: nothing else here puts a file into an image, or takes one in.
+_VERBS = {"docker": {"build", "push", "save", "load"}, "buildah": {"from", "copy", "config", "commit", "push"}}
+
 
 class Dockerfile(NamedTuple):
     """A user's own Dockerfile that passed the check: its text, and what its COPY names."""
@@ -139,19 +142,23 @@ def check_plan(plan: Plan) -> None:
     our own is wrong.
     """
     modules = [staged.name for staged in plan.staged if staged.text is None]
+    every = [step for step in (*plan.steps, *plan.export, *plan.after) if step.argv[0] == plan.engine]
+    verbs = [step.argv[1] for step in every]
+    if plan.engine in _VERBS and not _VERBS[plan.engine].issuperset(verbs):
+        raise AssertionError(f"the plan has {plan.engine} do more than it may: {', '.join(verbs)}")
     if plan.engine == "docker":
         from wasmimg.image.dockerfile import check_dockerfile
 
         text = next(staged.text for staged in plan.staged if staged.name == "Dockerfile")
         source = check_dockerfile(text or "")
-        builds = [step for step in plan.steps if step.argv[:2] == ("docker", "build")]
-        if len(builds) != 1 or modules != [source] or set(builds[0].context) != {"Dockerfile", source}:
+        contexts = [set(step.context) for step in every if step.argv[1] == "build"]
+        if modules != [source] or contexts != [{"Dockerfile", source}]:
             raise AssertionError(f"the plan does not build once, from {source} alone")
     if plan.engine == "buildah":
-        copies = [step.argv for step in plan.steps if step.argv[:2] == ("buildah", "copy")]
-        origins = [step.argv for step in plan.steps if step.argv[:2] == ("buildah", "from")]
-        if len(copies) != 1 or len(origins) != 1 or origins[0][-1] != "scratch" or modules != [ENTRY_NAME]:
-            raise AssertionError("the plan does not copy exactly once, into scratch")
+        copies = [step.argv[3:] for step in every if step.argv[1] == "copy"]
+        origins = [step.argv[-1] for step in every if step.argv[1] == "from"]
+        if modules != [ENTRY_NAME] or copies != [(f"{WORK}/{ENTRY_NAME}", "./")] or origins != ["scratch"]:
+            raise AssertionError("the plan does not copy the module exactly once, into scratch")
 
 
 def own_push(order: Order) -> str | None:

@@ -20,6 +20,10 @@ from wasmimg.image.reference import is_loopback
 
 __all__ = ["PROBES", "DockerFacts", "docker_facts", "plan_docker", "why_not_direct"]
 
+# The words for DOCKER_BUILDKIT: docker reads it with Go's strconv.ParseBool.
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
 # Asked before planning: is there a daemon, which store, which builder.
 PROBES = (
     Step("ask the docker daemon", ("docker", "version", "-f", "{{json .}}")),
@@ -51,7 +55,7 @@ def docker_facts(version: str, driver_status: str, buildx: bool, wants_buildkit:
         hint = "use --engine buildah" if "podman" in version.lower() or "APIVersion" in version else None
         raise NoEngine("what is called docker here is not docker", reason=version[:200] or None, hint=hint) from None
     # From client 23 on BuildKit is the plugin buildx; before, the client speaks it itself, on request.
-    buildkit = buildx and wants_buildkit != "0" if major >= 23 else wants_buildkit == "1"
+    buildkit = buildx and wants_buildkit not in _FALSE if major >= 23 else wants_buildkit in _TRUE
     return DockerFacts(name, buildkit, "io.containerd.snapshotter" in driver_status)
 
 

@@ -1,8 +1,9 @@
 """Running docker and buildah: all use of ``sh`` is in this file.
 
-``sh`` gives a command a terminal by default, cuts its messages, and kills only the child when
-time is up; here every command has its own session, pipes, a bounded record of what it said,
-and is ended as a whole group.
+``sh`` starts a command and waits for it. Left to itself it gives a command a terminal, hears it
+in threads and by whole lines, and kills only the child when time is up; here every command has
+its own session, pipes that are read where the caller waits, a bounded record of what it said, and
+is ended as a whole group.
 """
 
 from __future__ import annotations
@@ -12,21 +13,26 @@ import re
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wasmimg.errors import EngineFailed, NetworkFailed, NoEngine
+from wasmimg.errors import EngineFailed, NetworkFailed, NoEngine, UsageError
+from wasmimg.image.reference import parse_reference
+from wasmimg.interrupts import held_back
 from wasmimg.retry import Kind, classify_text
 
 __all__ = ["Finished", "Limits", "find_program", "run_command"]
 
 _TAIL = 200  # lines kept of each stream
 _LINE = 4096  # characters kept of each line
+_CHUNK = 1 << 20  # bytes; no pipe holds more
 _POLL = 0.2  # seconds
+_MOMENT = 0.005  # seconds: between the last byte of a command and its end
 _MOVED = 1024  # bytes of I/O since the last look that count as progress
 _GRACE = 5.0  # seconds between asking a command to end and ending it
 _URL_SECRET = re.compile(r"(://[^/@\s:]*):[^/@\s]+@")
@@ -75,54 +81,64 @@ def run_command(
     NetworkFailed for a ``network`` command and EngineFailed else. Whatever ends the wait, an
     interrupt too, ends the command and all of its children first.
     """
-    import sh
-
-    program = find_program(argv[0], environment)
     record = _Record(on_line)
-    ended = threading.Event()
-    source: Any = None
-    try:
-        if stdin is not None:
-            source = open(stdin, "rb")  # noqa: SIM115 (closed below, when the command has ended)
+    with held_back() as interrupts, ExitStack() as files:
+        program = find_program(argv[0], environment)
+        source = files.enter_context(open(os.devnull if stdin is None else stdin, "rb", buffering=0))
+        pipes = {name: _pipe(files) for name in ("out", "err")}
+        process = _start(program, argv, environment, source, pipes)
         try:
-            process: Any = sh.Command(program)(
-                *argv[1:],
-                _bg=True,
-                _bg_exc=False,
-                _new_session=True,
-                _tty_in=False,
-                _tty_out=False,
-                _truncate_exc=False,
-                _return_cmd=True,
-                _no_out=True,
-                _no_err=True,
-                _encoding="utf-8",
-                _decode_errors="replace",
-                _env=dict(environment),
-                _in=source if source is not None else b"",
-                _out=record.out,
-                _err=record.err,
-                _done=lambda *_: ended.set(),
-            )
-        except OSError as error:
-            raise NoEngine(f"{argv[0]} cannot be run", reason=str(error)) from None
-        try:
-            hung = _wait(process.pid, ended, record, limits.idle)
-        except BaseException:
-            _end_session(process.pid, ended)
-            raise
-        if hung:
-            _end_session(process.pid, ended)
-        status = _status(process)
-    finally:
-        if source is not None:
-            source.close()
-    finished = Finished(status, record.text("out"), record.text("err"))
+            hung = _listen(process, pipes, record, limits.idle, interrupts)
+        finally:
+            if process.is_alive():
+                _end_session(process)
+            status = _status(process)
+        finished = Finished(status, record.text("out"), record.text("err"))
     if hung:
         raise _hung(argv, limits, network, finished)
-    if check and status != 0:
+    if check and finished.status != 0:
         raise _failed(argv, finished)
     return finished
+
+
+class _Pipe(NamedTuple):
+    """What a command says goes into ``theirs`` and comes out of ``ours``."""
+
+    ours: FileIO
+    theirs: FileIO
+
+
+def _pipe(files: ExitStack) -> _Pipe:
+    reading, writing = os.pipe()
+    return _Pipe(files.enter_context(FileIO(reading)), files.enter_context(FileIO(writing, "w")))
+
+
+def _start(
+    program: str, argv: tuple[str, ...], environment: Mapping[str, str], source: FileIO, pipes: Mapping[str, _Pipe]
+) -> Any:
+    import sh
+
+    try:
+        process = sh.Command(program)(
+            *argv[1:],
+            _bg=True,
+            _bg_exc=False,
+            _new_session=True,
+            _encoding="utf-8",
+            _env=dict(environment),
+            _in=source,
+            _out=pipes["out"].theirs,
+            _err=pipes["err"].theirs,
+        )
+    except (OSError, sh.ForkException, sh.CommandNotFound) as error:
+        raise NoEngine(
+            f"{argv[0]} cannot be run",
+            reason=f"{program}: {str(error).strip().splitlines()[-1]}",
+            hint=f"install {argv[0]} anew, or build without it: --engine embedded",
+        ) from None
+    for pipe in pipes.values():
+        pipe.theirs.close()
+    return process
 
 
 def _status(process: Any) -> int:
@@ -134,49 +150,71 @@ def _status(process: Any) -> int:
 
 
 class _Record:
-    """The last lines of both streams, and when there was a last one."""
+    """The last lines of both streams, and when there was a last byte."""
 
     def __init__(self, on_line: Callable[[str], None] | None) -> None:
         self._lines: dict[str, deque[str]] = {"out": deque(maxlen=_TAIL), "err": deque(maxlen=_TAIL)}
+        self._pending = {"out": bytearray(), "err": bytearray()}
         self._on_line = on_line
         self.last = time.monotonic()
 
-    def out(self, line: str) -> None:
-        self._keep("out", line)
-
-    def err(self, line: str) -> None:
-        self._keep("err", line)
-
-    def _keep(self, stream: str, text: str) -> None:
+    def hear(self, stream: str, data: bytes) -> None:
+        """Take what a stream said; progress that is shown on one line counts as lines."""
         self.last = time.monotonic()
-        for line in re.split(r"[\r\n]+", text):
-            if line.strip():
-                # A registry's address may hold a password.
-                line = _URL_SECRET.sub(r"\1:***@", line.rstrip()[:_LINE] if stream == "err" else line.rstrip())
-                self._lines[stream].append(line)
-                if self._on_line is not None:
-                    self._on_line(line)
+        pending = self._pending[stream]
+        *lines, rest = re.split(rb"[\r\n]", data)
+        for line in lines:
+            pending += line
+            self._keep(stream, pending)
+        pending += rest
 
     def text(self, stream: str) -> str:
+        """The last lines of a stream that has ended."""
+        self._keep(stream, self._pending[stream])
         return "\n".join(self._lines[stream])
 
+    def _keep(self, stream: str, pending: bytearray) -> None:
+        # A registry's address may hold a password: it goes before the line is cut.
+        line = _URL_SECRET.sub(r"\1:***@", pending.decode("utf-8", "replace").rstrip())
+        pending.clear()
+        if not line:
+            return
+        if stream == "err":  # what docker answers on the other stream is read as JSON
+            line = line[:_LINE]
+        self._lines[stream].append(line)
+        if self._on_line is not None:
+            self._on_line(line)
 
-def _wait(pid: int, ended: threading.Event, record: _Record, idle: float) -> bool:
-    """Wait until the command has ended; True when it hangs instead."""
+
+def _listen(process: Any, pipes: Mapping[str, _Pipe], record: _Record, idle: float, interrupts: Sequence[int]) -> bool:
+    """Hear a command until it has ended or there is an interrupt; True when it hangs instead."""
+    import selectors
+
     watched = os.path.isdir("/proc/self")
-    moved_at, moved = time.monotonic(), 0
     # Without a view on its I/O, a command that uploads in silence looks idle: be patient.
     limit = idle if watched else max(10 * idle, 300.0)
-    while not ended.wait(_POLL):
-        now = time.monotonic()
-        if now - max(record.last, moved_at) < min(limit, 1.0):
-            continue
-        if watched:
-            total = _session_bytes(pid)
-            if total - moved >= _MOVED:
-                moved, moved_at = total, now
-        if now - max(record.last, moved_at) >= limit:
-            return True
+    moved = 0
+    with selectors.DefaultSelector() as open_streams:
+        for name, pipe in pipes.items():
+            open_streams.register(pipe.ours, selectors.EVENT_READ, name)
+        while process.is_alive() and not interrupts:
+            for key, _ in open_streams.select(_POLL if open_streams.get_map() else _MOMENT):
+                data = os.read(key.fd, _CHUNK)
+                if data:
+                    record.hear(key.data, data)
+                else:
+                    open_streams.unregister(key.fileobj)
+            if watched and time.monotonic() - record.last >= min(limit, 1.0):
+                total = _session_bytes(process.pid)
+                if total - moved >= _MOVED:
+                    moved, record.last = total, time.monotonic()
+            if time.monotonic() - record.last >= limit:
+                return True
+        for key in open_streams.get_map().values():
+            # What it said last; a child that lives on may keep the pipe open.
+            os.set_blocking(key.fd, False)
+            with suppress(BlockingIOError):
+                record.hear(key.data, os.read(key.fd, _CHUNK))
     return False
 
 
@@ -196,21 +234,22 @@ def _session_bytes(session: int) -> int:
     return total
 
 
-def _end_session(pid: int, ended: threading.Event) -> None:
-    """End the command and its children: first by asking."""
-    for number, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
-        for member in _members(pid):
-            try:
-                os.kill(member, number)
-            except OSError:
-                continue
-        if ended.wait(patience):
+def _end_session(process: Any) -> None:
+    """End a command and its children: first by asking."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal_session(process.pid, number)
+        asked = time.monotonic()
+        while process.is_alive() and time.monotonic() - asked < _GRACE:
+            time.sleep(_MOMENT)
+        if not process.is_alive():
             break
-    for member in _members(pid):  # grandchildren that outlived their parent
-        try:
-            os.kill(member, signal.SIGKILL)
-        except OSError:
-            continue
+    _signal_session(process.pid, signal.SIGKILL)  # children that outlived their parent
+
+
+def _signal_session(session: int, number: signal.Signals) -> None:
+    for member in _members(session):
+        with suppress(OSError):
+            os.kill(member, number)
 
 
 def _members(session: int) -> list[int]:
@@ -239,13 +278,25 @@ def _last_words(finished: Finished) -> str:
     return "\n".join((errors or lines)[-5:])
 
 
+def _without_names(text: str, argv: tuple[str, ...]) -> str:
+    """``text`` less the images that the command was given: one may be called ``denied`` or ``eof``."""
+    for word in argv[1:]:
+        with suppress(UsageError):
+            image = parse_reference(word.removeprefix("docker://"))
+            registry, path, tag = map(re.escape, (image.registry, image.repository, image.tag))
+            # A name of one part may be a word of the message as well, so it has to stand in an address.
+            freely = f"{registry}|{path}" if "/" in path else registry
+            text = re.sub(rf"(?<![\w.-])(?:{freely})(?![\w-])|(?<=[/:])(?:{path}|{tag})(?![\w-])", "", text)
+    return text
+
+
 def _failed(argv: tuple[str, ...], finished: Finished) -> Exception:
     command = " ".join(argv[:2])
-    everything = f"{finished.stderr}\n{finished.stdout}"
-    diagnosis = classify_text(_last_words(finished))
+    words = _last_words(finished)
+    diagnosis = classify_text(_without_names(words, argv))
     if diagnosis.kind is Kind.UNKNOWN:
-        diagnosis = classify_text(everything)
-    reason = _last_words(finished) or f"it said nothing, and ended with status {finished.status}"
+        diagnosis = classify_text(_without_names(f"{finished.stderr}\n{finished.stdout}", argv))
+    reason = words or f"it said nothing, and ended with status {finished.status}"
     if diagnosis.error is NetworkFailed:
         return NetworkFailed(
             f"{command} failed", reason=reason, hint=diagnosis.hint, transient=diagnosis.kind is Kind.TRANSIENT

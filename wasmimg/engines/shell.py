@@ -9,13 +9,23 @@ import time
 
 from wasmimg.engines.base import WORK, Order, Plan, Step
 
-__all__ = ["own_command", "quote", "shell_lines"]
+__all__ = ["file_word", "option_words", "own_command", "quote", "shell_lines"]
 
 
 def quote(word: str) -> str:
     """``word`` for a POSIX shell; the temporary folder becomes ``"$work"``."""
     parts = word.split(WORK)
     return '"$work"'.join(shlex.quote(part) if part else "" for part in parts) or "''"
+
+
+def file_word(name: str) -> str:
+    """``name`` of a file as a word that is taken neither for an option nor for an ``@FILE``."""
+    return f"./{name}" if name.startswith(("-", "@")) else name
+
+
+def option_words(option: str, value: str) -> list[str]:
+    """``option`` with its value, where that is not taken for an ``@FILE``."""
+    return [f"{option}={value}"] if value.startswith("@") else [option, value]
 
 
 def own_command() -> tuple[str, ...]:
@@ -57,7 +67,7 @@ def _line(step: Step) -> str:
     words = ["env", *removed, *added] if removed or added else []
     command = " ".join(quote(word) for word in [*words, *step.argv])
     if step.context:
-        files = " ".join(quote(name) for name in step.context)
+        files = " ".join(quote(file_word(name)) for name in step.context)
         return f"tar -C {quote(WORK)} -cf - {files} | {command}"
     return command
 
@@ -70,9 +80,9 @@ def _finish_line(plan: Plan, order: Order) -> str:
     for output in plan.finish.outputs:
         words += ["-o", output]
     for key, value in order.spec.annotations:
-        words += ["--annotation", f"{key}={value}"]
+        words += option_words("--annotation", f"{key}={value}")
     if plan.finish.push and order.insecure:
         words.append("--insecure")
     if plan.finish.push and order.ca_file is not None:
-        words += ["--ca-file", str(order.ca_file)]
+        words += option_words("--ca-file", str(order.ca_file))
     return " ".join(quote(word) for word in words)

@@ -1,0 +1,74 @@
+"""Ctrl-C and SIGTERM: both raise KeyboardInterrupt, and neither where it must not.
+
+One that was ignored when wasmimg was started, as nohup and shells do, stays ignored.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["heed_sigterm", "held_back", "no_longer_heed", "uninterrupted"]
+
+
+def heed_sigterm() -> None:
+    """Let SIGTERM do what Ctrl-C does; for a main thread alone."""
+    if signal.SIGTERM in _heeded():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def no_longer_heed() -> None:
+    """Let both end the process in silence: at its very end, Python would tell of them with a traceback."""
+    for number in _heeded():
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Pass over Ctrl-C and SIGTERM inside: what cleans up must not be cut short."""
+    with _handled_by(_pass_over):
+        yield
+
+
+@contextmanager
+def held_back() -> Iterator[list[int]]:
+    """Let Ctrl-C and SIGTERM wait until the end of the block.
+
+    The block sees in the list which of them came. Raised anywhere inside, an interrupt could
+    hit before what was begun is known, or in a destructor, where Python drops it.
+    """
+    came: list[int] = []
+    if _pass_over in map(signal.getsignal, _heeded()):  # inside uninterrupted()
+        yield came
+        return
+    try:
+        with _handled_by(lambda number, _: came.append(number)):
+            yield came
+    finally:
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _heeded() -> list[signal.Signals]:
+    return [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+
+
+# A function and not SIG_IGN, which the commands that are started inside would inherit.
+def _pass_over(number: int, frame: FrameType | None) -> None:
+    pass
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # no other is ever interrupted
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in _heeded()}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier if earlier is not None else signal.SIG_DFL)
