@@ -129,6 +129,7 @@ class _Build:
         with open_module(self._job.module) as module:
             self._check(module)
         choice = self._choose(dry_run=True)
+        self._note(f"engine {choice.engine}: {choice.why}")
         plan = self._plan(choice)
         if choice.engine == "embedded":
             from wasmimg.engines.shell import own_command, quote

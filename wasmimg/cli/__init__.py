@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from wasmimg.cli.printing import print_error
+from wasmimg.cli.printing import print_error, say, show_every_name
 from wasmimg.errors import FileSystemFailed, Interrupted, UsageError, WasmimgError
+from wasmimg.interrupts import heed_sigterm
 from wasmimg.version import __version__
 
 __all__ = ["run"]
@@ -66,57 +66,61 @@ def _wasmimg() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run ``arguments``; returns the exit code of the contract."""
-    debug = "--debug" in arguments
-    as_json = "--json" in arguments
+    words = arguments
     try:
-        _heed_sigterm()
-        status = _wasmimg.main(_expanded(arguments), prog_name="wasmimg", standalone_mode=False)
-        sys.stdout.flush()
-        return int(status or 0)
+        heed_sigterm()
+        show_every_name()
+        if "_WASMIMG_COMPLETE" in os.environ:  # a shell asks what could follow; this ends the process
+            _wasmimg.main(prog_name="wasmimg")
+        words = _expanded(arguments)
+        with _wasmimg.make_context("wasmimg", list(words)) as context:
+            return int(_wasmimg.invoke(context) or 0)
+    except click.exceptions.Exit as end:  # after --help
+        return end.exit_code
     except WasmimgError as error:
-        return _fail(error, as_json, debug)
-    except click.exceptions.Abort:
-        return _fail(Interrupted("interrupted"), as_json, debug)
+        return _fail(error, words)
     except KeyboardInterrupt:
-        return _fail(Interrupted("interrupted; everything half-done has been removed"), as_json, debug)
+        return _fail(Interrupted("interrupted; everything half-done has been removed"), words)
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        return 2
+        say(error.format_message())
+        return UsageError.exit_code
     except click.ClickException as error:
-        return _fail(UsageError(error.format_message().rstrip("."), hint=_help_of(error)), as_json, debug)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end
-        return 0
+        return _fail(UsageError(error.format_message().rstrip("."), hint=_help_of(error)), words)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        return _fail(FileSystemFailed(f"{error.strerror or error}{where}"), as_json, debug)
+        return _fail(FileSystemFailed(f"{error.strerror or error}{where}"), words)
     except Exception as error:
         bug = WasmimgError(
             f"this is a bug in wasmimg: {type(error).__name__}: {error}",
             hint="run it again with --debug, and report what it prints",
         )
-        return _fail(bug, as_json, debug)
+        return _fail(bug, words)
 
 
-def _fail(error: WasmimgError, as_json: bool, debug: bool) -> int:
+def _fail(error: WasmimgError, words: list[str]) -> int:
+    as_json, debug = _asked_for(words)
     if debug:
         import traceback
 
-        traceback.print_exc()
+        say(traceback.format_exc())
     print_error(error, as_json=as_json)
     return error.exit_code
+
+
+def _asked_for(words: list[str]) -> tuple[bool, bool]:
+    """Whether ``--json`` and ``--debug`` are among ``words``, which may be wrong in any other way."""
+    module = sys.modules.get(f"wasmimg.cli.{words[0]}") if words else None
+    command = getattr(module, "command", None)
+    if not isinstance(command, click.Command):
+        return "--json" in words, "--debug" in words
+    context = click.Context(command, resilient_parsing=True, ignore_unknown_options=True)
+    options, _, _ = command.make_parser(context).parse_args(words[1:])
+    return bool(options.get("as_json")), bool(options.get("debug"))
 
 
 def _help_of(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"{context.command_path if context else 'wasmimg'} --help lists what is possible"
-
-
-def _heed_sigterm() -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 def _expanded(arguments: list[str]) -> list[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wasmimg.cli.options import PATH, everywhere, for_option, read_password, with_registry
-from wasmimg.cli.printing import Story, print_error, print_json, size, table
+from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result, say, size, table
 from wasmimg.errors import WasmimgError
-from wasmimg.job import Request, plan_jobs
+from wasmimg.job import Job, Request, plan_jobs
 
 if TYPE_CHECKING:
     from wasmimg.driver import Built
+    from wasmimg.events import Event
 
 __all__ = ["command"]
 
@@ -77,30 +79,28 @@ def command(
     environment = dict(os.environ)
     request = Request(format=form, check=not no_check, password=read_password(password_stdin), **typed)
     jobs, config = plan_jobs(request, environment, Path())
+    names = [job.plugin for job in jobs] if len(jobs) > 1 else []
+    story = Story(quiet=quiet, verbose=verbose, names=names)
+
+    def listen(job: Job, event: Event) -> None:
+        story.tell(event, job.plugin if names else "")
+
+    def finished(job: Job, outcome: Built | WasmimgError) -> None:
+        if names:
+            story.done(
+                job.plugin,
+                "failed" if isinstance(outcome, WasmimgError) else f"done, {outcome.manifest_digest or 'in the store'}",
+            )
+
     if dry_run:
         from wasmimg.driver import build_lines
 
-        with Story(quiet=quiet, verbose=verbose) as story:
-            for job in jobs:
-                print("\n".join(_in_subshell(build_lines(job, environment, story.tell), several=len(jobs) > 1)))
+        lines = [build_lines(job, environment, partial(listen, job)) for job in jobs]
+        print_result("\n".join(line for one in lines for line in _in_subshell(one, several=bool(names))))
         return 0
     from wasmimg.batch import build_all
 
-    names = [job.plugin for job in jobs] if len(jobs) > 1 else []
-    with Story(quiet=quiet, verbose=verbose, names=names) as story:
-
-        def listen(job: Any, event: Any) -> None:
-            story.tell(event, job.plugin if names else "")
-
-        def finished(job: Any, outcome: Any) -> None:
-            if names:
-                story.done(
-                    job.plugin,
-                    "failed"
-                    if isinstance(outcome, WasmimgError)
-                    else f"done, {outcome.manifest_digest or 'in the store'}",
-                )
-
+    with story:
         outcomes = build_all(jobs, environment, listen, finished, at_once=config.jobs)
     failures = [outcome for outcome in outcomes if isinstance(outcome, WasmimgError)]
     for job, outcome in zip(jobs, outcomes, strict=True):
@@ -118,8 +118,8 @@ def command(
         for outcome in outcomes:
             if not isinstance(outcome, WasmimgError):
                 if not quiet and not names:
-                    click.echo(_summary(outcome), err=True)
-                click.echo("\n".join(outcome.results))
+                    say(_summary(outcome))
+                print_result("\n".join(outcome.results))
     return failures[0].exit_code if failures else 0
 
 
@@ -157,10 +157,7 @@ def _as_json(built: Built) -> dict[str, Any]:
 
 
 def _failed(plugin: str, error: WasmimgError) -> dict[str, Any]:
-    return {
-        "plugin": plugin or None,
-        "error": {"message": error.message, "reason": error.reason, "hint": error.hint, "exit_code": error.exit_code},
-    }
+    return {"plugin": plugin or None, "error": error_as_json(error)}
 
 
 def _in_subshell(lines: list[str], *, several: bool) -> list[str]:

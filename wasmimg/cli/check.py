@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from wasmimg.cli.options import PATH, everywhere, for_option
-from wasmimg.cli.printing import print_json
+from wasmimg.cli.printing import print_json, print_result
 from wasmimg.driver import check_file
 from wasmimg.errors import ModuleRefused
 from wasmimg.job import consumers_of, load_config
@@ -43,7 +43,7 @@ def command(
         return ModuleRefused.exit_code if bad else 0
     for path, findings in results.items():
         for finding in findings:
-            click.echo(f"{path}: {finding.level} {finding.code}: {finding.message}\n  try: {finding.fix}")
+            print_result(f"{path}: {finding.level} {finding.code}: {finding.message}\n  try: {finding.fix}")
         if not findings and not quiet:
-            click.echo(f"{path}: ok")
+            print_result(f"{path}: ok")
     return ModuleRefused.exit_code if bad else 0

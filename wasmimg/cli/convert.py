@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wasmimg.cli.options import everywhere, for_option, read_password, with_registry
-from wasmimg.cli.printing import Story, print_json
+from wasmimg.cli.printing import Story, print_json, print_result
 from wasmimg.job import ConvertRequest, plan_convert
 
 __all__ = ["command"]
@@ -73,5 +73,5 @@ def command(
             }
         )
     else:
-        click.echo("\n".join(results))
+        print_result("\n".join(results))
     return 0

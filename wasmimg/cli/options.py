@@ -51,12 +51,16 @@ def with_registry(command: F) -> F:
 
 
 def read_password(wanted: bool) -> str | None:
-    """The first line of standard input, if ``--password-stdin`` was given."""
+    """The first line of standard input, if ``--password-stdin`` was given; raises UsageError."""
     if not wanted:
         return None
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError(
-            "--password-stdin reads a password from standard input, and that is a terminal",
-            hint="pipe it: wasmimg ... --password-stdin <FILE",
-        )
-    return sys.stdin.readline().rstrip("\r\n")
+    hint = "pipe it: wasmimg ... --password-stdin <FILE"
+    if sys.stdin.isatty():
+        raise UsageError("--password-stdin reads a password from standard input, and that is a terminal", hint=hint)
+    try:
+        password = sys.stdin.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("the password cannot be read from standard input", reason=str(error)) from None
+    if not password:
+        raise UsageError("there is no password on standard input", hint=hint)
+    return password

@@ -2,21 +2,70 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from wasmimg.errors import WasmimgError
+from wasmimg.errors import FileSystemFailed, WasmimgError
 from wasmimg.events import Event
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-__all__ = ["Story", "print_error", "print_json", "size", "table"]
+__all__ = [
+    "Story",
+    "error_as_json",
+    "print_error",
+    "print_json",
+    "print_result",
+    "say",
+    "show_every_name",
+    "size",
+    "table",
+]
+
+
+def show_every_name() -> None:
+    """Let both streams take any text: a file name need not be of the terminal's encoding."""
+    codecs.register_error("wasmimg", _as_bytes_or_escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="wasmimg")
+
+
+def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)  # the bytes that the name has on disk
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+def print_result(text: str) -> None:
+    """``text`` on stdout; raises FileSystemFailed when it cannot be written there."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        pass  # who reads it has seen enough
+    except OSError as error:
+        raise FileSystemFailed("the result cannot be written to stdout", reason=error.strerror) from None
+
+
+def print_json(value: object) -> None:
+    """``value`` on stdout, in ASCII: it stays JSON whatever the encoding, and whatever a name holds."""
+    print_result(json.dumps(value, indent=2))
+
+
+def say(text: str) -> None:
+    """``text`` on stderr; where nobody hears it, the work goes on without its story."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def print_error(error: WasmimgError, *, as_json: bool = False, subject: str = "") -> None:
@@ -27,23 +76,15 @@ def print_error(error: WasmimgError, *, as_json: bool = False, subject: str = ""
         lines += [f"  {line}" for line in error.reason.splitlines()]
     if error.hint:
         lines.append(f"  try: {error.hint}")
-    print("\n".join(lines), file=sys.stderr)
+    say("\n".join(lines))
     if as_json:
-        print_json(
-            {
-                "error": {
-                    "message": prefix + error.message,
-                    "reason": error.reason,
-                    "hint": error.hint,
-                    "exit_code": error.exit_code,
-                }
-            }
-        )
+        with suppress(FileSystemFailed):  # which may be the very error that is told
+            print_json({"error": error_as_json(error)})
 
 
-def print_json(value: object) -> None:
-    """``value`` on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def error_as_json(error: WasmimgError) -> dict[str, object]:
+    """What ``--json`` shows of ``error``."""
+    return {"message": error.message, "reason": error.reason, "hint": error.hint, "exit_code": error.exit_code}
 
 
 def size(count: int) -> str:
@@ -62,10 +103,8 @@ def _red(text: str) -> str:
 
 
 class Story:
-    """What happens, as it happens: lines, or a display that moves where there is a terminal.
-
-    Use it in a ``with`` block. ``names`` are the images being built, if there are several.
-    """
+    """What happens, as it happens: lines, and in a ``with`` block a display that moves where
+    there is a terminal. ``names`` are the images being built, if there are several."""
 
     def __init__(self, *, quiet: bool, verbose: bool, names: Sequence[str] = ()) -> None:
         self._quiet = quiet
@@ -99,7 +138,8 @@ class Story:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._progress is not None:
-            self._progress.stop()
+            with suppress(OSError):
+                self._progress.stop()
 
     def tell(self, event: Event, name: str = "") -> None:
         """Show ``event`` of the image ``name``."""
@@ -125,10 +165,11 @@ class Story:
             self._line(f"{name}: {text}" if name else text)
 
     def _line(self, text: str) -> None:
-        if self._console is not None:
+        if self._console is None:
+            say(text)
+            return
+        with suppress(OSError):
             self._console.print(text, markup=False, soft_wrap=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
 
 
 def _plain(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wasmimg.cli.options import everywhere, for_option, read_password, with_registry
-from wasmimg.cli.printing import Story, print_json, size, table
+from wasmimg.cli.printing import Story, print_json, print_result, size, table
 from wasmimg.errors import ImageRefused
 from wasmimg.job import Request, access_of, consumers_of, load_config
 from wasmimg.verification import Report, verify
@@ -45,7 +45,7 @@ def command(
     if as_json:
         print_json(_as_json(report))
     else:
-        click.echo(_as_text(report, quiet))
+        print_result(_as_text(report, quiet))
     return ImageRefused.exit_code if report.refused else 0
 
 

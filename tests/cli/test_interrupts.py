@@ -1,0 +1,122 @@
+"""Ctrl-C and SIGTERM at any moment: exit code 130, one sentence, and nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import EXAMPLE, command, environment, write_big_module
+from tests.engines.fakes import Fakes, is_running
+
+BIG = 64 * 1024 * 1024
+
+
+def _interrupted(
+    folder: Path, number: signal.Signals, at: str, *words: str, after: float = 0.0, **more: str
+) -> tuple[int, str]:
+    """Call wasmimg and send it ``number`` when its story holds ``at``, or ``after`` seconds later.
+
+    Returns its exit code and the rest of its story.
+    """
+    with subprocess.Popen(
+        command(*words),
+        cwd=folder,
+        env=environment(**more),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        patience = threading.Timer(20, process.kill)
+        patience.start()
+        try:
+            while at not in process.stderr.readline():
+                assert process.poll() is None
+            time.sleep(after)
+            process.send_signal(number)
+            _, rest = process.communicate()
+        finally:
+            patience.cancel()
+        return process.returncode, rest
+
+
+@pytest.mark.parametrize(
+    "number, at, after",
+    [
+        (signal.SIGINT, "build the image", 0.0),
+        (signal.SIGTERM, "build the image", 0.015),
+        (signal.SIGINT, "build the image", 0.03),
+        (signal.SIGTERM, "write ", 0.0),
+    ],
+)
+def test_an_embedded_build_leaves_nothing(number: signal.Signals, at: str, after: float, tmp_path: Path) -> None:
+    write_big_module(tmp_path / "plugin.wasm", BIG)
+    words = (
+        "build",
+        "plugin.wasm",
+        "-e",
+        "embedded",
+        "-o",
+        "oci:out",
+        "-o",
+        "oci-archive:out.tar",
+        "--digest-file",
+        "d",
+    )
+    code, story = _interrupted(tmp_path, number, at, *words, after=after)
+    assert code == 130
+    assert "error: interrupted" in story
+    assert "Traceback" not in story
+    whole = {"plugin.wasm"} if at == "build the image" else {"plugin.wasm", "out"}
+    assert {path.name for path in tmp_path.iterdir()} <= whole
+
+
+def test_a_buildah_build_leaves_no_container_and_no_command(tmp_path: Path) -> None:
+    fakes = Fakes(tmp_path / "fakes")
+    fakes.add("buildah", '[ "$1" != copy ] || { sleep 0.1; echo $$ >"$record/pid"; echo copying; exec sleep 20; }')
+    (tmp_path / "temporary").mkdir()
+    words = ("build", str(EXAMPLE), "-e", "buildah", "-t", "r.io/p/q:1", "-v")
+    code, story = _interrupted(
+        tmp_path, signal.SIGTERM, "copying", *words, PATH=fakes.path, TMPDIR=str(tmp_path / "temporary")
+    )
+    assert (code, "Traceback" in story) == (130, False)
+    _, begun, *_, removed = fakes.calls()
+    assert removed == ["buildah", "rm", begun[begun.index("--name") + 1]]
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not is_running(int((fakes.record / "pid").read_text()))
+
+
+def test_builds_side_by_side_leave_nothing(tmp_path: Path) -> None:
+    write_big_module(tmp_path / "plugin.wasm", BIG)
+    (tmp_path / "wasmimg.toml").write_text(
+        "engine = 'embedded'\njobs = 2\n"
+        + "".join(f"[plugins.{name}]\nmodule = 'plugin.wasm'\nimage = 'r.io/p/{name}:1'\n" for name in "ab")
+    )
+    code, story = _interrupted(tmp_path, signal.SIGINT, "build the image", "build", "-o", "oci:out")
+    assert (code, "Traceback" in story) == (130, False)
+    assert {path.name for path in tmp_path.iterdir()} == {"plugin.wasm", "wasmimg.toml"}
+
+
+def test_an_interrupt_while_wasmimg_starts_is_no_traceback(tmp_path: Path) -> None:
+    script = """
+import sys, signal, importlib.abc
+class Interrupt(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "wasmimg.cli":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["wasmimg", "check", "plugin.wasm"]
+from wasmimg.__main__ import main
+sys.exit(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (130, -signal.SIGINT)
