@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -61,7 +63,8 @@ class Request(NamedTuple):
 class Job(NamedTuple):
     """One image to be built, with every choice made but the engine's ``auto``.
 
-    ``format_asked`` tells a format that was asked for from the default one.
+    ``format_asked`` tells a format that was asked for from the default one; ``config`` is the
+    file that was named, if not just the nearest one was read.
     """
 
     module: Path
@@ -80,6 +83,7 @@ class Job(NamedTuple):
     access: Access = Access()
     policy: Policy = Policy()
     digest_file: Path | None = None
+    config: Path | None = None
 
 
 class ConvertRequest(NamedTuple):
@@ -137,7 +141,7 @@ def access_of(request: Request, config: Config, environment: Mapping[str, str], 
             environment["WASMIMG_USERNAME"], environment["WASMIMG_PASSWORD"], "WASMIMG_USERNAME and WASMIMG_PASSWORD"
         )
     ca_file = folder / request.ca_file if request.ca_file is not None else None
-    if ca_file is not None and not ca_file.is_file():
+    if ca_file is not None and not os.path.isfile(ca_file):
         raise UsageError(f"no such file: {ca_file}", hint="--ca-file wants a file of PEM certificates")
     return Access(config.insecure, request.insecure, ca_file, given)
 
@@ -164,7 +168,7 @@ def plan_convert(
     )
     delivery = Delivery(
         form,
-        tuple(parse_reference(text) for text in request.pushed or request.references),
+        _tagged(request.pushed or request.references),
         bool(request.pushed),
         outputs,
         consumers_of(request.consumers, config),
@@ -176,29 +180,30 @@ def plan_convert(
 
 def command_words(job: Job) -> list[str]:
     """The arguments of the one ``wasmimg`` line that does ``job``."""
-    words = ["build", str(job.module), "-e", job.engine, "-f", str(job.spec.format)]
+    from wasmimg.engines.shell import file_word, option_words
+
+    # What silences a finding of a plugin stands in the file alone.
+    module = option_words("--plugin", job.plugin) if job.plugin else [file_word(str(job.module))]
+    words = ["build", *module, "-e", job.engine, "-f", str(job.spec.format)]
     for option, values in (
         ("-t", job.references),
         ("-o", job.outputs),
         ("--for", job.consumers),
         ("--annotation", [f"{key}={value}" for key, value in job.spec.annotations]),
         ("--label", [f"{key}={value}" for key, value in job.spec.labels]),
+        ("--platform", [job.spec.platform] if job.spec.platform != DEFAULT_PLATFORM else []),
+        ("--ca-file", [job.access.ca_file] if job.access.ca_file is not None else []),
+        ("--digest-file", [job.digest_file] if job.digest_file is not None else []),
+        ("--config", [job.config] if job.config is not None else []),
     ):
-        words += [word for value in values for word in (option, str(value))]
-    if job.spec.platform != DEFAULT_PLATFORM:
-        words += ["--platform", str(job.spec.platform)]
+        words += [word for value in values for word in option_words(option, str(value))]
     flags = (
         ("--push", job.push),
         ("--load", job.load),
         ("--no-check", not job.check),
         ("--insecure", job.access.all_insecure),
     )
-    words += [flag for flag, said in flags if said]
-    if job.access.ca_file is not None:
-        words += ["--ca-file", str(job.access.ca_file)]
-    if job.digest_file is not None:
-        words += ["--digest-file", str(job.digest_file)]
-    return words
+    return words + [flag for flag, said in flags if said]
 
 
 def _chosen(request: Request, config: Config) -> tuple[Plugin, ...]:
@@ -256,6 +261,7 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
             form, said_format = Format.DOCKER, "docker"
     if request.variant not in (None, "compat"):
         raise UsageError(f"the variant {request.variant!r} is not made yet", hint="compat is what all consumers take")
+    module = _module(request, config, plugin, dockerfile, folder)
     references = _references(request, config, plugin, environment)
     if request.push and not references:
         raise UsageError("--push needs to know where to", hint="add -t REGISTRY/NAME:TAG")
@@ -269,9 +275,9 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
     if request.digest_file is not None:
         if not request.push and not outputs:
             raise UsageError("--digest-file needs --push or -o", hint="an image in an engine's store has no digest yet")
-        _check_file(folder / request.digest_file)
+        _check_file(folder / request.digest_file, module)
     return Job(
-        module=_module(request, config, plugin, dockerfile, folder),
+        module=module,
         spec=ImageSpec(
             form,
             parse_platform(request.platform) if request.platform else DEFAULT_PLATFORM,
@@ -293,6 +299,7 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
         access=access_of(request, config, environment, folder),
         policy=config.retry,
         digest_file=folder / request.digest_file if request.digest_file is not None else None,
+        config=config.path if request.config is not None or environment.get("WASMIMG_CONFIG") else None,
     )
 
 
@@ -318,11 +325,15 @@ def _references(
         slash, colon = image.rfind("/"), image.rfind(":")
         untagged = image[:colon] if colon > slash else image
         texts = (image, *(f"{untagged}:{tag}" for tag in plugin.tags))
+    return _tagged(texts)
+
+
+def _tagged(texts: tuple[str, ...]) -> tuple[Reference, ...]:
     found = tuple(dict.fromkeys(parse_reference(text) for text in texts))
     for reference in found:
         if reference.digest is not None:
             raise UsageError(
-                f"{reference} names a digest, and what is built gets its digest from its bytes", hint="name a tag"
+                f"{reference} names a digest, and an image gets its digest from its bytes", hint="name a tag"
             )
     return found
 
@@ -358,19 +369,26 @@ def _merged(base: tuple[tuple[str, str], ...], texts: tuple[str, ...], option: s
         if not equals or not key.strip():
             raise UsageError(f"{option} {text!r} is not of the form KEY=VALUE")
         pairs[key.strip()] = value
+    for key, value in pairs.items():
+        try:
+            f"{key}={value}".encode()
+        except UnicodeEncodeError:  # the arguments and the environment may hold any bytes, JSON may not
+            raise UsageError(f"{option} {f'{key}={value}'!r} is not UTF-8") from None
     return tuple(sorted(pairs.items()))
 
 
 def _epoch(environment: Mapping[str, str]) -> int:
     text = environment.get("SOURCE_DATE_EPOCH") or "0"
     # reproducible-builds.org/specs/source-date-epoch; the tar header holds 33 bits
-    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 33:
-        raise UsageError(f"SOURCE_DATE_EPOCH is {text!r}, and not a number of seconds since 1970")
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 1 << 33:
+        raise UsageError(f"SOURCE_DATE_EPOCH is {text[:40]!r}, and not a number of seconds since 1970")
     return int(text)
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
+def _check_file(path: Path, module: Path) -> None:
+    if os.path.isdir(path):
         raise FileSystemFailed(f"{path} is in the way: it is a folder", hint="name a file")
-    if not path.parent.is_dir():
+    if os.path.exists(path) and os.path.exists(module) and os.path.samefile(path, module):
+        raise FileSystemFailed(f"{path} is in the way: it is the module", hint="name another file for the digest")
+    if not os.path.isdir(path.parent):
         raise FileSystemFailed(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
