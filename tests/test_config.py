@@ -144,6 +144,8 @@ def test_an_unknown_key_like_none_lists_those_that_are_known(tmp_path: Path) -> 
         ("[plugins]\na = 'x.wasm'", "plugins.a", "a table"),
         ("[plugins.a]\nmodule = 1", "plugins.a.module", "a string"),
         ("[plugins.a]\nmodule = ''", "plugins.a.module", "a string"),
+        ('[plugins.a]\nmodule = "a\\u0000"', "plugins.a.module", "a string"),
+        ("[plugins.a]\nmodule = 'x'\nlabels = { a = \"\\u0000\" }", "plugins.a.labels", "a table of strings"),
         ("[plugins.a]\nmodule = 'x'\nimage = ['x']", "plugins.a.image", "a string"),
         ("[plugins.a]\nmodule = 'x'\ntags = 'x'", "plugins.a.tags", "a list of strings"),
         ("[plugins.a]\nmodule = 'x'\nannotations = ['a=b']", "plugins.a.annotations", "a table of strings"),
@@ -209,8 +211,13 @@ def test_what_the_two_parsers_read_differently_is_refused_with_a_way_out(text: s
 
 @pytest.mark.parametrize(
     "text",
-    ["for = " + "[" * 3000 + "]" * 3000 + "\n", "x = " + "[" * 3000, "jobs = " + "1" * 5000 + "\n"],
-    ids=["deep", "deep and cut short", "a number of 5000 digits"],
+    [
+        "for = " + "[" * 3000 + "]" * 3000 + "\n",
+        "x = " + "[" * 3000,
+        ".".join(["a"] * 3000) + " = 1\n",
+        "jobs = " + "1" * 5000 + "\n",
+    ],
+    ids=["deep", "deep and cut short", "a key of 3000 tables", "a number of 5000 digits"],
 )
 def test_what_is_too_much_for_a_parser_is_a_usage_error(text: str, tmp_path: Path) -> None:
     _refused(tmp_path, text)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from wasmimg.errors import UsageError
 from wasmimg.retry import Policy
@@ -49,7 +51,7 @@ def find_config(start: Path) -> Path | None:
     start = start.resolve()
     for folder in (start, *start.parents):
         candidate = folder / FILE_NAME
-        if candidate.is_file():
+        if os.path.isfile(candidate):
             return candidate
     return None
 
@@ -64,7 +66,10 @@ def read_config(path: Path) -> Config:
         raise UsageError(f"{path} cannot be read", reason=error.strerror) from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8", reason=str(error)) from None
-    table = _parse(text, path)
+    try:
+        table = _parse(text, path)
+    except RecursionError:
+        raise UsageError(f"{path} is nested more deeply than any setting") from None
     known = {
         "registry": _string,
         "format": _string,
@@ -154,23 +159,27 @@ def _values(
 
 
 def _wrong(where: str, wanted: str, value: object) -> UsageError:
-    return UsageError(f"{where} must be {wanted}, and is {value!r}")
+    return UsageError(f"{where} must be {wanted}, and is {reprlib.repr(value)}")
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and "\0" not in value  # neither a path nor an argument can hold that
 
 
 def _string(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value:
+    if not _is_text(value) or not value:
         raise _wrong(where, "a string that is not empty", value)
     return value
 
 
 def _strings(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+    if not isinstance(value, list) or not all(_is_text(one) and one for one in value):
         raise _wrong(where, "a list of strings", value)
     return tuple(value)
 
 
 def _pairs(value: object, where: str) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+    if not isinstance(value, dict) or not all(map(_is_text, (*value, *value.values()))):
         raise _wrong(where, "a table of strings", value)
     return tuple(value.items())
 
@@ -214,7 +223,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
 
     try:
         strict = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError for numbers of thousands of digits, too
+    except ValueError as error:  # its own error is one, and so is what int() says to thousands of digits
         raise UsageError(f"{path} is not TOML", reason=str(error)) from None
     try:
         loose = toml.loads(text)

@@ -112,13 +112,11 @@ def oci_members(image: Image, name: str | None = None) -> dict[str, bytes]:
     }
 
 
-def header(name: str, size: int) -> bytes:
-    """The header of a regular file that may say more than follows."""
-    if size >= 0:
-        return tar_header(name, size, 0)
+def header(name: str, size: int, kind: bytes = b"0") -> bytes:
+    """A header, of a regular file or another kind, that may say more than follows."""
     plain = tar_header(name, 0, 0)
-    field = (256**12 + size).to_bytes(12, "big")
-    changed = plain[:124] + field + plain[136:148] + b" " * 8 + plain[156:]
+    field = (size % 256**12 | 1 << 95).to_bytes(12, "big")
+    changed = plain[:124] + field + plain[136:148] + b" " * 8 + kind + plain[157:]
     return changed[:148] + b"%06o\0 " % sum(changed) + changed[156:]
 
 

@@ -102,8 +102,9 @@ def test_what_is_no_layout_is_class_8(tmp_path: Path, content: str) -> None:
         b'{"manifests":[1]}',
         b"\xff\xfe",
         b"[" * 100_000,
+        b'{"manifests":[],"x":"\\ud800"}',
     ],
-    ids=["empty", "half", "list", "null", "object", "no list", "none", "numbers", "no text", "deep"],
+    ids=["empty", "half", "list", "null", "object", "no list", "none", "numbers", "no text", "deep", "half a letter"],
 )
 def test_a_damaged_index_is_class_8(tmp_path: Path, content: bytes) -> None:
     _index(tmp_path, {})

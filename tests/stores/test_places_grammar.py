@@ -117,8 +117,9 @@ def test_an_output_in_the_way_is_found_before_anything_is_built(tmp_path: Path, 
     (tmp_path / "out").write_bytes(b"precious")
     with pytest.raises(FileSystemFailed, match="is in the way"):
         parse_output(f"{kind}:out", tmp_path).check()
-    with pytest.raises(FileSystemFailed, match="does not exist"):
-        parse_output(f"{kind}:gone/out", tmp_path).check()
+    for folder in ("gone", "x" * 300):
+        with pytest.raises(FileSystemFailed, match="does not exist"):
+            parse_output(f"{kind}:{folder}/out", tmp_path).check()
 
 
 def _oci(path: Path) -> None:

@@ -37,6 +37,7 @@ _METADATA = frozenset(
     }
 )
 _ROOT = frozenset({".", "./", "/", "/."})
+_READ_BY_DOCKER = ("Dockerfile", "Dockerfile.dockerignore", ".dockerignore")  # docs.docker.com/build/concepts/context
 
 
 class Instruction(NamedTuple):
@@ -179,6 +180,8 @@ def _copy_faults(one: Instruction) -> tuple[str, list[tuple[int, str]]]:
         )
     # A trailing ".." or a leading "/" both mean: relative to the context's root.
     source = posixpath.normpath("/" + source).lstrip("/")
-    if source == "Dockerfile":
-        return fault("that is the name of the Dockerfile itself in the build's context; call the module otherwise")
+    if not source:
+        return fault("that is a whole folder; name the module")
+    if source.partition("/")[0] in _READ_BY_DOCKER:
+        return fault("docker reads that name in the build's context itself; call the module otherwise")
     return source, []

@@ -6,23 +6,25 @@ Sources: image-spec image-layout.md (a layout in a tar); moby image/spec, "docke
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmimg.errors import FileSystemFailed, ImageRefused, UsageError
 from wasmimg.image.layer import compress_tar, tar_header
-from wasmimg.image.manifest import Descriptor, Image, canonical_json, digest_of, write_manifest
+from wasmimg.image.manifest import Image, canonical_json, digest_of, write_manifest
 from wasmimg.image.media_types import Format
 from wasmimg.image.reference import parse_reference
 from wasmimg.image.unpack import GZIP_MAGIC, UNPACK_LIMIT
 from wasmimg.stores.files import file_system, write_whole
-from wasmimg.stores.layout import index_of, layout_files, pick
-from wasmimg.stores.opened import LocalImage, OpenedImage, checked
+from wasmimg.stores.layout import LayoutImage, index_of, layout_files, pick
+from wasmimg.stores.opened import LocalImage
 
 if TYPE_CHECKING:
     import tarfile
@@ -42,12 +44,12 @@ _SMALL = 4 * 1024 * 1024
 def check_archive_target(file: Path) -> None:
     """Whether ``file`` may be written: it is not there, or an archive; raises FileSystemFailed."""
     if not os.path.lexists(file):
-        if not file.parent.is_dir():
+        if not os.path.isdir(file.parent):
             raise FileSystemFailed(
                 f"the folder {file.parent} for the archive does not exist", hint=f"mkdir -p {file.parent}"
             )
         return
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise FileSystemFailed(
             f"{file} is in the way: an archive is a file, and that is none", hint="name another file"
         )
@@ -107,7 +109,7 @@ class _Archive:
                 stream = files.enter_context(open(self.file, "rb"))
                 self._tar = files.enter_context(tarfile.open(fileobj=stream, mode="r:*"))
                 while (member := self._tar.next()) is not None:
-                    if member.size < 0:  # the next header would be looked for before this one, for ever
+                    if self._tar.offset <= member.offset:  # a negative size: this header would be read for ever
                         raise ValueError(f"{member.name} has a negative size")
                     self._members[posixpath.normpath(member.name)] = member
             self._files = files.pop_all()
@@ -122,24 +124,29 @@ class _Archive:
         import tarfile
         import zlib
 
+        damage = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError)
+        # A header that claims exabytes, or a chain of thousands of them, drives tarfile to these.
+        excess = (OverflowError, MemoryError, RecursionError)
         try:
-            yield
-        except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
-            raise ImageRefused(f"{self.file} is no sound tar archive", reason=str(error)) from None
-        except OSError as error:
-            if error.errno is None:  # how gzip and bz2 name data that are not theirs
-                raise ImageRefused(f"{self.file} is no sound tar archive", reason=str(error)) from None
             with file_system(f"the archive {self.file} cannot be read"):
-                raise
+                try:
+                    yield
+                except OSError as error:
+                    # gzip and bz2 give no errno for data that are not theirs; EINVAL is a seek to where no file reaches
+                    if error.errno not in (None, errno.EINVAL):
+                        raise
+                    raise ValueError(error.strerror or error) from None
+        except (*damage, *excess) as error:
+            raise ImageRefused(f"{self.file} is no sound tar archive", reason=str(error) or None) from None
 
     def read(self, name: str, limit: int = UNPACK_LIMIT) -> bytes:
         """The file ``name`` of at most ``limit`` bytes; links inside the archive are followed."""
-        member, hops = self._members.get(name), 0
-        while member is not None and (member.issym() or member.islnk()):  # docker save links equal layers
+        member = self._members.get(name)
+        for _ in self._members:  # more links than members lead in a circle
+            if member is None or not (member.issym() or member.islnk()):  # docker save links equal layers
+                break
             folder = posixpath.dirname(member.name) if member.issym() else ""
-            hops += 1
-            target = posixpath.normpath(posixpath.join(folder, member.linkname))
-            member = self._members.get(target) if hops <= len(self._members) else None
+            member = self._members.get(posixpath.normpath(posixpath.join(folder, member.linkname)))
         if member is None or not member.isreg():
             raise ImageRefused(f"the archive {self.file} lacks {name}")
         if member.size > limit:
@@ -151,10 +158,9 @@ class _Archive:
             raise ImageRefused(f"the archive {self.file} is cut short")
         return data
 
-    def read_blob(self, digest: str) -> bytes | None:
-        """The blob of an OCI layout, not yet checked; None where there is none."""
-        name = "blobs/" + digest.replace(":", "/", 1)
-        return self.read(name) if name in self._members else None
+    def holds(self, name: str) -> bool:
+        """Whether there is something called ``name``."""
+        return name in self._members
 
     def json(self, name: str) -> Any:
         try:
@@ -163,39 +169,18 @@ class _Archive:
             raise ImageRefused(f"{name} in {self.file} is no JSON", reason=str(error)) from None
 
 
-class _OciArchiveImage:
-    """One image of an OCI archive; each blob is read when it is asked for."""
-
-    wire = True
-
-    def __init__(self, file: Path, entry: Descriptor) -> None:
-        self.where = f"oci-archive:{file}"
-        self._file = file
-        self._entry = entry
-
-    def top(self) -> bytes:
-        """The manifest or index of the entry."""
-        return self._read(self._entry.digest, self._entry.size)
-
-    def manifest(self, digest: str) -> bytes:
-        """A manifest by digest."""
-        return self._read(digest, None)
-
-    def blob(self, descriptor: Descriptor) -> bytes:
-        """A blob by descriptor."""
-        return self._read(descriptor.digest, descriptor.size)
-
-    def _read(self, digest: str, size: int | None) -> bytes:
-        with _Archive(self._file) as archive:
-            return checked(archive.read_blob(digest), digest, size, self.where)
-
-
-def open_oci_archive(file: Path, name: str | None) -> OpenedImage:
+def open_oci_archive(file: Path, name: str | None) -> LayoutImage:
     """The image called ``name`` in the archive, or the only one; raises ImageRefused."""
     with _Archive(file) as archive:
         raw = archive.read("index.json", _SMALL)
     where = f"oci-archive:{file}"
-    return _OciArchiveImage(file, pick(index_of(raw, where), name, where))
+    return LayoutImage(where, pick(index_of(raw, where), name, where), partial(_read_blob, file))
+
+
+def _read_blob(file: Path, digest: str, _size: int | None) -> bytes | None:
+    name = "blobs/" + digest.replace(":", "/", 1)
+    with _Archive(file) as archive:
+        return archive.read(name) if archive.holds(name) else None
 
 
 class _Saved(NamedTuple):
@@ -217,19 +202,19 @@ def _in_full(name: str) -> str:
         return name
 
 
-def _saved_images(listing: Any) -> list[_Saved] | None:
-    """The entries of a manifest.json; None when it is malformed."""
-
-    if not isinstance(listing, list):
-        return None
+def _saved_images(listing: Any, where: str) -> list[_Saved]:
+    """The entries of a manifest.json; raises ImageRefused."""
     found = []
-    for one in listing:
+    for one in listing if isinstance(listing, list) else [None]:
         fields = one if isinstance(one, dict) else {}
         config, layers, tags = fields.get("Config"), fields.get("Layers"), fields.get("RepoTags") or []
-        if not isinstance(config, str) or not isinstance(layers, list) or not isinstance(tags, list):
-            return None
-        if not all(isinstance(word, str) for word in (*layers, *tags)):
-            return None
+        if (
+            not isinstance(config, str)
+            or not isinstance(layers, list)
+            or not isinstance(tags, list)
+            or not all(isinstance(word, str) for word in (*layers, *tags))
+        ):
+            raise ImageRefused(f"the manifest.json of {where} is malformed")
         found.append(_Saved(config, tuple(layers), tuple(tags)))
     return found
 
@@ -241,9 +226,7 @@ def open_docker_archive(file: Path, name: str | None = None) -> LocalImage:
     """
     where = f"docker-archive:{file}"
     with _Archive(file) as archive:
-        images = _saved_images(archive.json("manifest.json"))
-        if images is None:
-            raise ImageRefused(f"the manifest.json of {where} is malformed")
+        images = _saved_images(archive.json("manifest.json"), where)
         found = [one for one in images if name is None or one.is_called(name)]
         if len(found) != 1:
             known = ", ".join(tag for one in images for tag in one.tags)

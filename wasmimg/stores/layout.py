@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wasmimg.errors import FileSystemFailed, ImageRefused
 from wasmimg.image.manifest import Descriptor, Image, canonical_json, parse_descriptor
@@ -25,19 +26,25 @@ _VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = {"manifests": [], "mediaType": OCI_INDEX, "schemaVersion": 2}
 
 
-class LayoutImage:
-    """One image of a layout folder."""
+class LayoutImage(NamedTuple):
+    """One image of a layout, in a folder or in an archive.
 
-    wire = True
+    ``read_blob`` takes a digest and the size (bytes) that is expected, if that is known, and gives
+    the bytes that stand there, not yet checked; None where there are none.
+    """
 
-    def __init__(self, folder: Path, entry: Descriptor) -> None:
-        self.where = f"oci:{folder}"
-        self._folder = folder
-        self._entry = entry
+    where: str
+    entry: Descriptor
+    read_blob: Callable[[str, int | None], bytes | None]
+
+    @property
+    def wire(self) -> bool:
+        """A layout holds what a registry would."""
+        return True
 
     def top(self) -> bytes:
         """The manifest or index of the entry."""
-        return self._read(self._entry.digest, self._entry.size)
+        return self._read(self.entry.digest, self.entry.size)
 
     def manifest(self, digest: str) -> bytes:
         """A manifest by digest."""
@@ -48,19 +55,7 @@ class LayoutImage:
         return self._read(descriptor.digest, descriptor.size)
 
     def _read(self, digest: str, size: int | None) -> bytes:
-        path = self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
-        with file_system(f"{self.where} cannot be read"):
-            try:
-                found = path.stat().st_size
-                # The size is looked at first, so that a descriptor bounds what is read.
-                if size is not None and found != size:
-                    raise ImageRefused(
-                        f"{self.where}: the blob {digest} has {found} bytes, and its descriptor says {size}"
-                    )
-                data: bytes | None = path.read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                data = None
-        return checked(data, digest, size, self.where)
+        return checked(self.read_blob(digest, size), digest, size, self.where)
 
 
 def open_layout(folder: Path, name: str | None) -> LayoutImage:
@@ -70,8 +65,21 @@ def open_layout(folder: Path, name: str | None) -> LayoutImage:
             raw = (folder / "index.json").read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise ImageRefused(f"{folder} is no OCI layout: it has no index.json") from None
-    entries = index_of(raw, str(folder))
-    return LayoutImage(folder, pick(entries, name, f"oci:{folder}"))
+    where = f"oci:{folder}"
+    return LayoutImage(where, pick(index_of(raw, where), name, where), partial(_read_blob, folder))
+
+
+def _read_blob(folder: Path, digest: str, size: int | None) -> bytes | None:
+    path = folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    with file_system(f"the layout {folder} cannot be read"):
+        try:
+            found = path.stat().st_size
+            # The size is looked at first, so that a descriptor bounds what is read.
+            if size is not None and found != size:
+                raise ImageRefused(f"oci:{folder}: the blob {digest} has {found} bytes, and its descriptor says {size}")
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def pick(entries: list[dict[str, Any]], name: str | None, where: str) -> Descriptor:
@@ -110,9 +118,10 @@ def index_of(raw: bytes, where: str) -> list[dict[str, Any]]:
 
 def _parse_index(raw: bytes, where: str) -> dict[str, Any]:
     try:
-        index = json.loads(raw)
+        index: dict[str, Any] = json.loads(raw)
         manifests = index["manifests"]
-        if isinstance(index, dict) and isinstance(manifests, list) and all(isinstance(one, dict) for one in manifests):
+        if isinstance(manifests, list) and all(isinstance(one, dict) for one in manifests):
+            canonical_json(index)  # half a surrogate pair can be read, but not be written again
             return index
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
@@ -153,12 +162,12 @@ def _entry(image: Image, name: str | None) -> dict[str, Any]:
 def check_layout_target(folder: Path) -> None:
     """Whether an image may be added to ``folder``; raises FileSystemFailed."""
     if not os.path.lexists(folder):
-        if not folder.parent.is_dir():
+        if not os.path.isdir(folder.parent):
             raise FileSystemFailed(
                 f"the folder {folder.parent} for the layout does not exist", hint=f"mkdir -p {folder.parent}"
             )
         return
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise FileSystemFailed(
             f"{folder} is in the way: a layout is a folder, and that is a file", hint="name another folder"
         )
@@ -181,7 +190,7 @@ def write_layout(folder: Path, image: Image, name: str | None) -> None:
         if not os.path.lexists(folder) and _write_new(folder, layout_files(image, [name])):
             return
         with _locked(folder):
-            check_layout_target(folder)
+            check_layout_target(folder)  # again: something else may have come there first
             _add(folder, image, name)
 
 

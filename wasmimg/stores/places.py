@@ -119,6 +119,7 @@ def _bare(text: str) -> str:
     if text.startswith("docker://"):
         return text.removeprefix("docker://")
     path = Path(text)
+    # Not Path.exists(), here and below: that one fails on a text that is too long for a path.
     if os.path.exists(path / "oci-layout"):
         raise UsageError(f"{text} is a folder", hint=f"an OCI layout is named oci:{text}")
     if os.path.exists(path):
