@@ -251,7 +251,7 @@ class _Build:
         if self._job.format_asked and not self._job.load:
             raise NoEngine(
                 f"docker's {store} cannot keep an image in format oci",
-                reason="a push from it would send Docker v2s2",
+                reason="a push from there would send Docker v2s2, or a mixture that no proxy takes",
                 hint="add --push or -o oci:DIR, which wasmimg does in the format asked; or take -f docker",
             )
         self._tell(
@@ -288,7 +288,7 @@ class _Build:
             runner.stage(module, self._job.spec.epoch)
             pushed = self._steps(plan, runner, mend=reached)
             if plan.finish is not None:
-                shape = self._finish(plan, plan.finish, runner)
+                shape = self._finish(plan, plan.finish, runner, digest)
                 for step in plan.after:
                     runner.run(step)
             elif not self._job.push:
@@ -296,12 +296,7 @@ class _Build:
             elif pushed:
                 shape = self._read_direct(plan, runner, digest)
             else:
-                shape = self._mend(plan, runner)
-        if shape.module_digest != digest:
-            raise ImageRefused(
-                "the module in the image is not the one that was given",
-                reason=f"{shape.module_digest} instead of {digest}",
-            )
+                shape = self._mend(plan, runner, digest)
         return shape
 
     def _steps(self, plan: Plan, runner: Runner, *, mend: bool) -> bool:
@@ -331,10 +326,10 @@ class _Build:
                     f"what {plan.engine} pushed is not as asked ({error.reason or error.message}); wasmimg pushes instead",
                 )
             )
-            return self._mend(plan, runner)
+            return self._mend(plan, runner, digest)
 
-    def _mend(self, plan: Plan, runner: Runner) -> Shape:
-        return self._finish(plan, Finish(plan.exported, push=True, outputs=()), runner)
+    def _mend(self, plan: Plan, runner: Runner, digest: str) -> Shape:
+        return self._finish(plan, Finish(plan.exported, push=True, outputs=()), runner, digest)
 
     def _read_store(self, plan: Plan, runner: Runner, digest: str) -> Shape:
         for step in plan.export:
@@ -342,11 +337,12 @@ class _Build:
         with self._open(plan.exported, runner) as opened:
             return prove(opened, wanted=None, module_digest=digest, consumers=self._job.consumers)
 
-    def _finish(self, plan: Plan, finish: Finish, runner: Runner) -> Shape:
+    def _finish(self, plan: Plan, finish: Finish, runner: Runner, digest: str) -> Shape:
         for step in plan.export:
             runner.run(step)
         with self._open(finish.source, runner) as opened:
-            image = take_image(opened, self._job.spec.format, self._job.spec.manifest_annotations())
+            spec = self._job.spec
+            image = take_image(opened, spec.format, spec.manifest_annotations(), module_digest=digest)
         shape = deliver(image, self._located(finish, runner), self._environment, self._tell)
         assert shape is not None
         return shape

@@ -49,14 +49,17 @@ def refusal(where: str, verdict: Verdict) -> ImageRefused:
     )
 
 
-def take_image(opened: OpenedImage, form: Format, annotations: Mapping[str, str]) -> Image:
+def take_image(
+    opened: OpenedImage, form: Format, annotations: Mapping[str, str], *, module_digest: str | None = None
+) -> Image:
     """The image that an engine left, in format ``form``.
 
     It stays byte for byte what the engine wrote where that has the format already; else its
-    layer and config are kept and get a new manifest.
+    layer and config are kept and get a new manifest. Raises ImageRefused, also when the module in
+    it is not the one of ``module_digest``.
     """
     manifest, config, blob = _parts(opened, None)
-    shape = prove_shape(manifest, config, blob, gunzip(blob))
+    shape = prove_shape(manifest, config, blob, gunzip(blob), module_digest=module_digest)
     layer = Layer((blob,), shape.layer_digest, shape.layer_size, shape.diff_id, shape.module_digest, shape.module_size)
     if opened.wire and manifest.format is form:
         return Image(form, manifest.raw, config, layer)
