@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from wasmimg.errors import NoEngine
-from wasmimg.interrupts import heed_sigterm, held_back, uninterrupted
+from wasmimg.interrupts import heed_signals, held_back, uninterrupted
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,7 +23,7 @@ def _restored() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", BOTH)
 def test_both_are_keyboard_interrupts(number: signal.Signals) -> None:
-    heed_sigterm()
+    heed_signals()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
 
@@ -72,7 +72,7 @@ def test_what_cleans_up_holds_nothing_back() -> None:
 @pytest.mark.parametrize("number", BOTH)
 def test_what_was_ignored_from_the_start_stays_ignored(number: signal.Signals) -> None:
     signal.signal(number, signal.SIG_IGN)
-    heed_sigterm()
+    heed_signals()
     with held_back() as came, uninterrupted():
         signal.raise_signal(number)
     signal.raise_signal(number)

@@ -36,6 +36,7 @@ def _run(arguments: list[str]) -> int:
         return run(arguments)
     finally:
         no_longer_heed()
+        gc.freeze()  # the interpreter would look through all of it once more before it ends
 
 
 def _open_streams() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wasmimg.driver import Built, build
 from wasmimg.errors import WasmimgError
 from wasmimg.events import Event
-from wasmimg.interrupts import heed_sigterm, held_back, uninterrupted
+from wasmimg.interrupts import heed_signals, held_back, uninterrupted
 from wasmimg.job import Job
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _end(workers: list[SpawnProcess]) -> None:
 
 
 def _work(job: Job, environment: dict[str, str], out: Connection) -> None:
-    heed_sigterm()
+    heed_signals()
     try:
         try:
             out.send(_outcome(job, environment, out.send))

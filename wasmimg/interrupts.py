@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both raise KeyboardInterrupt, and neither where it must not.
+"""Ctrl-C, SIGTERM and a closing terminal: each raises KeyboardInterrupt, and none where it must not.
 
 One that was ignored when wasmimg was started, as nohup and shells do, stays ignored.
 """
@@ -11,31 +11,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["heed_sigterm", "held_back", "no_longer_heed", "uninterrupted"]
+__all__ = ["heed_signals", "held_back", "no_longer_heed", "uninterrupted"]
 
 
-def heed_sigterm() -> None:
-    """Let SIGTERM do what Ctrl-C does; for a main thread alone."""
-    if signal.SIGTERM in _heeded():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+# SIGHUP is not on Windows.
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def heed_signals() -> None:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does; for a main thread alone."""
+    for number in _heeded():
+        if number != signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
 
 
 def no_longer_heed() -> None:
-    """Let both end the process in silence: at its very end, Python would tell of them with a traceback."""
+    """Let them end the process in silence: at its very end, Python would tell of them with a traceback."""
     for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Pass over Ctrl-C and SIGTERM inside: what cleans up must not be cut short."""
+    """Pass over all of them inside: what cleans up must not be cut short."""
     with _handled_by(_pass_over):
         yield
 
 
 @contextmanager
 def held_back() -> Iterator[list[int]]:
-    """Let Ctrl-C and SIGTERM wait until the end of the block.
+    """Let all of them wait until the end of the block.
 
     The block sees in the list which of them came. Raised anywhere inside, an interrupt could
     hit before what was begun is known, or in a destructor, where Python drops it.
@@ -53,7 +58,7 @@ def held_back() -> Iterator[list[int]]:
 
 
 def _heeded() -> list[signal.Signals]:
-    return [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    return [one for one in _ENDING if signal.getsignal(one) is not signal.SIG_IGN]
 
 
 # A function and not SIG_IGN, which the commands that are started inside would inherit.

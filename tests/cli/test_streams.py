@@ -207,3 +207,17 @@ def test_a_reader_that_stops_early_is_no_failure_of_ours(tmp_path: Path) -> None
 def test_json_is_readable_whatever_a_name_holds(cli: Cli) -> None:
     said = cli(*BUILD, "-o", 'oci:a"b\\c\nd', "--json")
     assert json.loads(said.out)["outputs"] == ['oci:a"b\\c\nd']
+
+
+def test_a_reader_of_the_help_may_stop_early(tmp_path: Path) -> None:
+    words = " ".join(command("build", "--help"))
+    done = subprocess.run(
+        ["bash", "-c", f"{words} | true; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_file_of_arguments_with_a_zero_byte_is_a_usage_error(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "words").write_bytes(b"check\na\0b.wasm\n")
+    said = cli("@words")
+    assert (said.code, "zero byte" in said.err) == (2, True)

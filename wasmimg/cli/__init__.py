@@ -11,7 +11,7 @@ import click
 
 from wasmimg.cli.printing import print_error, say, show_every_name
 from wasmimg.errors import FileSystemFailed, Interrupted, UsageError, WasmimgError
-from wasmimg.interrupts import heed_sigterm
+from wasmimg.interrupts import heed_signals
 from wasmimg.version import __version__
 
 __all__ = ["run"]
@@ -68,7 +68,7 @@ def run(arguments: list[str]) -> int:
     """Run ``arguments``; returns the exit code of the contract."""
     words = arguments
     try:
-        heed_sigterm()
+        heed_signals()
         show_every_name()
         if "_WASMIMG_COMPLETE" in os.environ:  # a shell asks what could follow; this ends the process
             _wasmimg.main(prog_name="wasmimg")
@@ -86,6 +86,8 @@ def run(arguments: list[str]) -> int:
         return UsageError.exit_code
     except click.ClickException as error:
         return _fail(UsageError(error.format_message().rstrip("."), hint=_help_of(error)), words)
+    except BrokenPipeError:
+        return 0  # who reads the help has seen enough
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _fail(FileSystemFailed(f"{error.strerror or error}{where}"), words)
@@ -138,5 +140,7 @@ def _expanded(arguments: list[str]) -> list[str]:
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{argument[1:]} cannot be read", reason=str(error)) from None
+        if any("\0" in line for line in lines):
+            raise UsageError(f"{argument[1:]} holds a zero byte", hint="a file of arguments is text, one a line")
         found += [line for line in lines if line.strip()]
     return found

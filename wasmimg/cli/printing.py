@@ -113,6 +113,7 @@ class Story:
         self._progress: Progress | None = None
         self._console: Console | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._noted: set[str] = set()
 
     def __enter__(self) -> Story:
         if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self._quiet:
@@ -120,10 +121,12 @@ class Story:
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
             self._console = Console(stderr=True, highlight=False)
+            from rich.table import Column
+
             columns = (
                 SpinnerColumn(finished_text=" "),
                 TextColumn("{task.fields[name]}"),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
                 TimeElapsedColumn(),
             )
             self._progress = Progress(*columns, console=self._console, transient=len(self._names) < 2)
@@ -153,6 +156,11 @@ class Story:
             self._progress.update(task, description=_plain(event.text))
             if not self._verbose:
                 return
+        if event.kind == "note":
+            if event.text in self._noted:  # what holds for all images is said once
+                return
+            self._noted.add(event.text)
+            name = ""
         word = {"warning": "warning: ", "retry": "retry: ", "output": "| "}.get(event.kind, "")
         self._line(f"{name}: {word}{event.text}" if name else f"{word}{event.text}")
 

@@ -66,7 +66,7 @@ def plan_docker(order: Order, facts: DockerFacts) -> Plan:
     text = order.dockerfile.text if order.dockerfile else GENERATED
     # What the legacy builder leaves in a containerd store cannot be pushed: wasmimg puts it there anew.
     hybrid = facts.containerd and not facts.buildkit
-    keep = order.push or ((order.load or order.to_store) and not hybrid)
+    keep = not hybrid and (order.push or order.load or order.to_store)
     temporary = f"wasmimg-{order.unique}:build"
     tags = [reference.name for reference in order.references] if keep else [temporary]
     direct = order.push and not order.outputs and why_not_direct(order, facts) is None
