@@ -19,6 +19,7 @@ from wasmimg.image.platform import DEFAULT_PLATFORM, parse_platform
 from wasmimg.image.reference import Reference, parse_reference
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access, Credentials
+from wasmimg.stores.files import check_parent
 from wasmimg.stores.places import Output, parse_output
 
 __all__ = [
@@ -390,5 +391,4 @@ def _check_file(path: Path, module: Path) -> None:
         raise FileSystemFailed(f"{path} is in the way: it is a folder", hint="name a file")
     if os.path.exists(path) and os.path.exists(module) and os.path.samefile(path, module):
         raise FileSystemFailed(f"{path} is in the way: it is the module", hint="name another file for the digest")
-    if not os.path.isdir(path.parent):
-        raise FileSystemFailed(f"the folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
+    check_parent(path, "the digest file")

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wasmimg.cli.options import PATH, everywhere, for_option, read_password, with_registry
+from wasmimg.cli.options import (
+    PATH,
+    annotation_option,
+    everywhere,
+    for_option,
+    format_option,
+    output_option,
+    read_password,
+    tag_option,
+    with_registry,
+)
 from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result, say, size, table
 from wasmimg.errors import WasmimgError
 from wasmimg.job import Job, Request, plan_jobs
@@ -23,19 +33,12 @@ __all__ = ["command"]
 
 @click.command("build")
 @click.argument("module", required=False, type=PATH)
-@click.option("-t", "--tag", "references", multiple=True, metavar="REF", help="Name of the image; repeatable.")
-@click.option("-f", "--format", "form", metavar="oci|docker", help="Format of the manifest (default: oci).")
+@tag_option
+@format_option
 @click.option("-e", "--engine", metavar="ENGINE", help="auto (default), docker, buildah, podman or embedded.")
 @click.option("--push", is_flag=True, help="Push every -t to its registry.")
 @click.option("--load", is_flag=True, help="Load the image into docker's store.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="OUT",
-    help="oci:DIR, oci-archive:FILE or docker-archive:FILE; repeatable.",
-)
+@output_option
 @for_option
 @click.option("--no-check", is_flag=True, help="Do not check the module first.")
 @click.option(
@@ -44,9 +47,7 @@ __all__ = ["command"]
     metavar="FILE",
     help="Build with this Dockerfile; it must have FROM scratch and one COPY.",
 )
-@click.option(
-    "--annotation", "annotations", multiple=True, metavar="K=V", help="Annotation of an OCI manifest; repeatable."
-)
+@annotation_option
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="Label in the config; repeatable.")
 @click.option(
     "--platform", metavar="OS/ARCH", help="Platform to claim (default: linux/amd64, which every proxy looks for)."

@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from wasmimg.cli.options import everywhere, for_option, read_password, with_registry
+from wasmimg.cli.options import (
+    annotation_option,
+    everywhere,
+    for_option,
+    format_option,
+    output_option,
+    read_password,
+    tag_option,
+    with_registry,
+)
 from wasmimg.cli.printing import Story, print_json, print_result
 from wasmimg.job import ConvertRequest, plan_convert
 
@@ -18,21 +27,10 @@ __all__ = ["command"]
 @click.command("convert")
 @click.argument("source")
 @click.argument("pushed", nargs=-1, metavar="[REF]...")
-@click.option(
-    "-t", "--tag", "references", multiple=True, metavar="REF", help="Name of the image in an output; repeatable."
-)
-@click.option("-f", "--format", "form", metavar="oci|docker", help="Format of the manifest (default: oci).")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="OUT",
-    help="oci:DIR, oci-archive:FILE or docker-archive:FILE; repeatable.",
-)
-@click.option(
-    "--annotation", "annotations", multiple=True, metavar="K=V", help="Annotation of an OCI manifest; repeatable."
-)
+@tag_option
+@format_option
+@output_option
+@annotation_option
 @for_option
 @with_registry
 @everywhere

@@ -11,7 +11,17 @@ import click
 
 from wasmimg.errors import UsageError
 
-__all__ = ["everywhere", "for_option", "read_password", "with_registry"]
+__all__ = [
+    "PATH",
+    "annotation_option",
+    "everywhere",
+    "for_option",
+    "format_option",
+    "output_option",
+    "read_password",
+    "tag_option",
+    "with_registry",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -22,6 +32,24 @@ for_option = click.option(
     multiple=True,
     metavar="CONSUMER",
     help="istio (default), envoy-gateway, higress or envoy, each with @RELEASE if wanted; repeatable.",
+)
+
+tag_option = click.option(
+    "-t", "--tag", "references", multiple=True, metavar="REF", help="Name of the image; repeatable."
+)
+format_option = click.option(
+    "-f", "--format", "form", metavar="oci|docker", help="Format of the manifest (default: oci)."
+)
+output_option = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="OUT",
+    help="oci:DIR, oci-archive:FILE or docker-archive:FILE; repeatable.",
+)
+annotation_option = click.option(
+    "--annotation", "annotations", multiple=True, metavar="K=V", help="Annotation of an OCI manifest; repeatable."
 )
 
 

@@ -22,7 +22,7 @@ from wasmimg.image.manifest import Image, canonical_json, digest_of, write_manif
 from wasmimg.image.media_types import Format
 from wasmimg.image.reference import parse_reference
 from wasmimg.image.unpack import GZIP_MAGIC, UNPACK_LIMIT
-from wasmimg.stores.files import file_system, write_whole
+from wasmimg.stores.files import check_parent, file_system, write_whole
 from wasmimg.stores.layout import LayoutImage, index_of, layout_files, pick
 from wasmimg.stores.opened import LocalImage
 
@@ -44,10 +44,7 @@ _SMALL = 4 * 1024 * 1024
 def check_archive_target(file: Path) -> None:
     """Whether ``file`` may be written: it is not there, or an archive; raises FileSystemFailed."""
     if not os.path.lexists(file):
-        if not os.path.isdir(file.parent):
-            raise FileSystemFailed(
-                f"the folder {file.parent} for the archive does not exist", hint=f"mkdir -p {file.parent}"
-            )
+        check_parent(file, "the archive")
         return
     if not os.path.isfile(file):
         raise FileSystemFailed(

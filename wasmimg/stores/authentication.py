@@ -15,12 +15,11 @@ from urllib.parse import urlencode
 from wasmimg.errors import NetworkFailed, NotAllowed
 from wasmimg.image.reference import is_loopback
 from wasmimg.stores.addresses import is_link_local, read_address
+from wasmimg.stores.answer import Answer
 from wasmimg.stores.credentials import Access, Credentials, find_credentials
 
 if TYPE_CHECKING:
     from urllib3.util import Url
-
-    from wasmimg.stores.transport import Answer
 
 __all__ = ["Login"]
 
@@ -28,7 +27,7 @@ __all__ = ["Login"]
 _CHALLENGE_PART = re.compile(r"""([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?""")
 
 # (URL, Authorization, form to post or None) -> an answer below 400
-Ask = Callable[[str, "str | None", "bytes | None"], "Answer"]
+Ask = Callable[[str, "str | None", "bytes | None"], Answer]
 
 
 class Login:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wasmimg.errors import FileSystemFailed
 
-__all__ = ["aside_of", "file_system", "is_aside", "write_whole"]
+__all__ = ["aside_of", "check_parent", "file_system", "is_aside", "write_whole"]
 
 
 @contextmanager
@@ -21,6 +21,12 @@ def file_system(what: str) -> Iterator[None]:
         where = f" ({error.filename})" if error.filename and str(error.filename) not in what else ""
         hint = "make room, and run this again" if error.errno in (28, 122) else None  # ENOSPC, EDQUOT
         raise FileSystemFailed(f"{what}: {error.strerror or error}{where}", hint=hint) from error
+
+
+def check_parent(path: Path, what: str) -> None:
+    """Whether ``what`` can be made at ``path``: its folder is there; raises FileSystemFailed."""
+    if not os.path.isdir(path.parent):
+        raise FileSystemFailed(f"the folder {path.parent} for {what} does not exist", hint=f"mkdir -p {path.parent}")
 
 
 def write_whole(path: Path, chunks: Iterable[bytes]) -> None:

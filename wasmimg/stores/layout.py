@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from wasmimg.errors import FileSystemFailed, ImageRefused
 from wasmimg.image.manifest import Descriptor, Image, canonical_json, parse_descriptor
 from wasmimg.image.media_types import MEDIA_TYPES, OCI_INDEX
-from wasmimg.stores.files import aside_of, file_system, is_aside, write_whole
+from wasmimg.stores.files import aside_of, check_parent, file_system, is_aside, write_whole
 from wasmimg.stores.opened import checked
 
 __all__ = ["REF_NAME", "LayoutImage", "check_layout_target", "index_of", "layout_files", "open_layout", "write_layout"]
@@ -162,10 +162,7 @@ def _entry(image: Image, name: str | None) -> dict[str, Any]:
 def check_layout_target(folder: Path) -> None:
     """Whether an image may be added to ``folder``; raises FileSystemFailed."""
     if not os.path.lexists(folder):
-        if not os.path.isdir(folder.parent):
-            raise FileSystemFailed(
-                f"the folder {folder.parent} for the layout does not exist", hint=f"mkdir -p {folder.parent}"
-            )
+        check_parent(folder, "the layout")
         return
     if not os.path.isdir(folder):
         raise FileSystemFailed(

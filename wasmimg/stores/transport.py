@@ -6,7 +6,6 @@ credentials that the registry asked for, and once without TLS where that is allo
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +15,7 @@ from wasmimg.errors import ImageRefused, NetworkFailed, NotAllowed, UsageError, 
 from wasmimg.image.reference import DOCKER_HUB, is_loopback
 from wasmimg.retry import LOG_IN, PLAIN_HTTP, UNKNOWN_AUTHORITY, Kind, classify_status
 from wasmimg.stores.addresses import find_proxy, origin, read_address
+from wasmimg.stores.answer import Answer
 from wasmimg.stores.authentication import Login
 from wasmimg.stores.credentials import Access
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-__all__ = ["Answer", "Transport"]
+__all__ = ["Transport"]
 
 _HUB_HOST = "registry-1.docker.io"
 _SEND = 32 * 1024  # bytes handed to the socket at once: its time-out holds for each of these
@@ -33,15 +33,6 @@ _ERROR_BODY = 64 * 1024
 _REDIRECTS = 5
 
 Body = Callable[[], Iterable[bytes]]
-
-
-class Answer(NamedTuple):
-    """A response that was read whole: status, headers by lower-case name, body, final URL."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
 
 
 class _Call(NamedTuple):
@@ -113,7 +104,7 @@ class Transport:
         if answer.status == 404:
             raise ImageRefused(
                 f"{self.registry} has no {self.repository} to {doing}",
-                reason=f"404 {_words(answer)}",
+                reason=f"404 {answer.words()}",
                 hint="check the name; some registries want the repository created first",
             )
         raise self._refusal(answer, doing, self._login.tried if self._is_ours(answer.url) else "")
@@ -254,13 +245,13 @@ class Transport:
         return self._pools[key]
 
     def _refusal(self, answer: Answer, doing: str, tried: str) -> WasmimgError:
-        reason = f"{answer.status} {_words(answer)}".strip()
+        reason = f"{answer.status} {answer.words()}".strip()
         kind = classify_status(answer.status)
         if kind is Kind.AUTH:
             why = "; ".join(filter(None, (reason, tried)))
             return NotAllowed(f"{self.registry} does not let us {doing}", reason=why, hint=LOG_IN)
         if kind is Kind.TRANSIENT:
-            pause = _retry_after(answer.headers.get("retry-after"))
+            pause = answer.pause()
             return NetworkFailed(f"{self.registry} could not {doing}", reason=reason, transient=True, retry_after=pause)
         if answer.status < 400 and "location" in answer.headers:
             reason += f", to {_public(answer.headers['location'])}"
@@ -361,36 +352,3 @@ def _speaks_http(error: Exception) -> bool:
 def _public(location: str) -> str:
     """What of ``location`` may be shown: behind ? may stand a key, and before @ a password."""
     return repr(re.sub(r"(?<=//)[^/]*@", "", location.partition("?")[0])[:100])
-
-
-def _retry_after(value: str | None) -> float | None:
-    if not value:
-        return None
-    if re.fullmatch(r"[0-9]+", value.strip()):
-        return float(value)
-    from datetime import datetime, timezone
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(timezone.utc)).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _words(answer: Answer) -> str:
-    """What the registry says, in a line: codes and messages of its errors, or the start of its body."""
-    from http import HTTPStatus
-
-    try:
-        errors = json.loads(answer.body)["errors"]
-        said = "; ".join(
-            ": ".join(filter(None, (str(one.get("code", "")), str(one.get("message", ""))))) for one in errors
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        said = "" if b"<" in answer.body[:200] else answer.body[:200].decode("utf-8", "replace").strip()
-    try:
-        phrase = HTTPStatus(answer.status).phrase
-    except ValueError:
-        phrase = ""
-    said = "".join(letter if letter.isprintable() else " " for letter in said[:500])
-    return ", ".join(filter(None, (phrase, said.strip())))
