@@ -23,7 +23,7 @@ class Seen(NamedTuple):
 
 
 class FaultyRegistry:
-    """HOST:PORT that leads to ``upstream``; ``fault`` is ``503``, ``429``, ``reset`` or ``none``.
+    """HOST:PORT that leads to ``upstream``; ``fault`` is an HTTP status, ``reset``, ``eof``, ``stall`` or ``none``.
 
     Each request, by its method and path, fails the first time and is passed on from then on;
     with ``always`` it fails every time.
@@ -33,6 +33,7 @@ class FaultyRegistry:
         self.fault = fault
         self.always = always
         self.seen: list[Seen] = []
+        self._closing = threading.Event()
         self._upstream = upstream
         self._lock = threading.Lock()
         faulty = self
@@ -60,6 +61,7 @@ class FaultyRegistry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -78,6 +80,11 @@ class FaultyRegistry:
         if failing and self.fault == "reset":
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             handler.connection.close()
+            handler.close_connection = True
+            return
+        if failing and self.fault in ("eof", "stall"):
+            if self.fault == "stall":
+                self._closing.wait(60)
             handler.close_connection = True
             return
         body = _body(handler)

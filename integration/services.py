@@ -69,15 +69,26 @@ class Service:
 
 
 class Registry(Service):
-    """Debian's docker-registry; ``users`` (name: password) locks it with htpasswd."""
+    """Debian's docker-registry; ``users`` (name: password) locks it with htpasswd.
 
-    def __init__(self, folder: Path, users: Mapping[str, str] | None = None) -> None:
+    ``tls`` is what its configuration has under http.tls, ``auth`` what it has there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        users: Mapping[str, str] | None = None,
+        *,
+        tls: Mapping[str, object] | None = None,
+        auth: Mapping[str, object] | None = None,
+    ) -> None:
         folder.mkdir(parents=True)
         settings: dict[str, object] = {
             "version": 0.1,
             "log": {"level": "info", "accesslog": {"disabled": True}},
             "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
-            "http": {"addr": "127.0.0.1:0"},
+            "http": {"addr": "127.0.0.1:0", **({"tls": tls} if tls else {})},
+            **({"auth": auth} if auth else {}),
         }
         if users:
             lines = []

@@ -17,6 +17,7 @@ class FakeRegistry(Server):
 
     ``basic`` and ``bearer`` are a user name and password that it demands, the second by way of
     its token server. ``location`` says how an upload is named: relative, absolute or query.
+    ``most`` is the size of a body that it takes; ``least`` that of a chunk, which it then asks for.
     """
 
     def __init__(
@@ -38,6 +39,9 @@ class FakeRegistry(Server):
         self.blobs: dict[tuple[str, str], bytes] = {}
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.tokens: dict[str, str] = {}
+        self.mounts = True
+        self.most = self.least = 0
+        self._partial: dict[str, bytes] = {}
 
     def reply(self, seen: Seen) -> Reply:
         if seen.path == "/token":
@@ -82,23 +86,36 @@ class FakeRegistry(Server):
         return Reply(200, (("Content-Type", "application/json"),), json.dumps({key: token}).encode())
 
     def _upload(self, seen: Seen, repository: str) -> Reply:
+        query = parse_qs(seen.query)
+        path = f"/v2/{repository}/blobs/uploads/one"
+        where = {
+            "relative": path,
+            "absolute": self.uploads_at + path,
+            "query": f"{self.uploads_at}{path}?_state=a%2Fb%3D&x=1",
+        }[self.location]
         if seen.method == "POST":
-            path = f"/v2/{repository}/blobs/uploads/one"
-            where = {
-                "relative": path,
-                "absolute": self.uploads_at + path,
-                "query": f"{self.uploads_at}{path}?_state=a%2Fb%3D&x=1",
-            }[self.location]
-            return Reply(202, (("Location", where),))
+            self._partial[repository] = b""
+            if self.mounts and "mount" in query and (query["from"][0], query["mount"][0]) in self.blobs:
+                self.blobs[repository, query["mount"][0]] = self.blobs[query["from"][0], query["mount"][0]]
+                return Reply(201, (("Docker-Content-Digest", query["mount"][0]),))
+            least = (("OCI-Chunk-Min-Length", str(self.least)),) if self.least else ()
+            return Reply(202, (("Location", where), *least))
         if seen.method == "DELETE":
             return Reply(204)
-        query = parse_qs(seen.query)
+        if self.most and len(seen.body) > self.most:
+            return Reply(413)
         if self.location == "query" and query.get("_state") != ["a/b="]:
             return Reply(404, (), _errors("BLOB_UPLOAD_UNKNOWN", "no such upload"))
-        digest = f"sha256:{hashlib.sha256(seen.body).hexdigest()}"
+        at, data = len(self._partial.get(repository, b"")), self._partial.get(repository, b"") + seen.body
+        if seen.method == "PATCH":
+            if seen.headers["content-range"] != f"{at}-{len(data) - 1}":
+                return Reply(416)
+            self._partial[repository] = data
+            return Reply(202, (("Location", where), ("Range", f"0-{len(data) - 1}")))
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if query.get("digest") != [digest]:
             return Reply(400, (), _errors("DIGEST_INVALID", "provided digest did not match uploaded content"))
-        self.blobs[repository, digest] = seen.body
+        self.blobs[repository, digest] = data
         return Reply(201, (("Docker-Content-Digest", digest),))
 
     def _blob(self, seen: Seen, repository: str, digest: str) -> Reply:

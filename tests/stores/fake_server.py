@@ -9,11 +9,13 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 S = TypeVar("S", bound="Server")
+_SLOW = 0.002  # seconds after each byte
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -31,7 +33,8 @@ class Seen(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer; ``ending`` is "" or one of reset, cut (half of the body), stall (nothing at all).
+    """An answer; ``ending`` is "" or one of reset, eof and stall (nothing at all), cut (half of the
+    body), slow (byte by byte), endless (the body again and again).
 
     After a ``tunnel`` (a port of 127.0.0.1) bytes go to and fro.
     """
@@ -65,6 +68,10 @@ def reset(_: Callable[[], Reply]) -> Reply:
     return Reply(0, ending="reset")
 
 
+def eof(_: Callable[[], Reply]) -> Reply:
+    return Reply(0, ending="eof")
+
+
 def stall(_: Callable[[], Reply]) -> Reply:
     return Reply(0, ending="stall")
 
@@ -77,6 +84,14 @@ def lost(true: Callable[[], Reply]) -> Reply:
 
 def cut(true: Callable[[], Reply]) -> Reply:
     return true()._replace(ending="cut")
+
+
+def slow(true: Callable[[], Reply]) -> Reply:
+    return true()._replace(ending="slow")
+
+
+def endless(true: Callable[[], Reply]) -> Reply:
+    return true()._replace(ending="endless")
 
 
 def with_header(name: str, value: str) -> Act:
@@ -111,6 +126,7 @@ class Server:
         self.closing = threading.Event()
         self.deaf = False
         self.connections = 0
+        self.endless = 0  # bytes sent without end
         self._faults: list[Fault] = []
         self._counts: dict[int, int] = {}
         self._http = _Listener(self, tls)
@@ -169,7 +185,11 @@ class _Listener(ThreadingHTTPServer):
             return
         with self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) as wrapped:
             wrapped.settimeout(5)
-            wrapped.do_handshake()
+            try:
+                wrapped.do_handshake()
+            except ssl.SSLError:
+                _let_go(wrapped)
+                return
             super().finish_request(wrapped, client_address)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -177,6 +197,15 @@ class _Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is part of the tests."""
+
+
+def _let_go(wrapped: ssl.SSLSocket) -> None:
+    """Close so that the client can read the alert: with unread data there would be a reset."""
+    with suppress(OSError), socket.socket(fileno=wrapped.detach()) as plain:
+        plain.settimeout(1)
+        plain.shutdown(socket.SHUT_WR)
+        while plain.recv(65536):
+            pass
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -201,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif reply.ending == "stall":
             self._stall()
+        elif reply.ending == "eof":
+            self.close_connection = True
         else:
             self._send(reply)
 
@@ -225,15 +256,29 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
+        if reply.ending == "endless":
+            self._send_endless(reply.body)
+            return
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command != "HEAD" and reply.ending == "slow":
+            for at in range(len(reply.body)):
+                self.wfile.write(reply.body[at : at + 1])
+                self.server.owner.closing.wait(_SLOW)
+        elif self.command != "HEAD":
             body = reply.body[: len(reply.body) // 2] if reply.ending == "cut" else reply.body
             self.wfile.write(body)
         if reply.ending == "cut":
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_CONNECT = _serve
+    def _send_endless(self, body: bytes) -> None:
+        self.close_connection = True
+        self.end_headers()
+        while not self.server.owner.closing.is_set():
+            self.wfile.write(body or b" ")
+            self.server.owner.endless += len(body or b" ")
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _serve
 
     def log_message(self, format: str, *args: object) -> None:
         """Standard error belongs to the tests."""

@@ -12,13 +12,20 @@ import pytest
 
 from tests.stores.fake_server import Reply, Seen, Server
 
-CERTIFICATE = Path(__file__).with_name("self_signed.pem")  # with its key; for registry.test, until 2120
+_HERE = Path(__file__).parent
+# Each with its key, signed by itself, until 2120.
+CERTIFICATE = _HERE / "self_signed.pem"  # for registry.test
+LOOPBACK = _HERE / "loopback.pem"  # for 127.0.0.1 and localhost
+CLIENT = _HERE / "client.pem"  # of one who asks
 
 
-def server_tls() -> ssl.SSLContext:
-    """TLS as registry.test, signed by nobody else."""
+def server_tls(certificate: Path = CERTIFICATE, *, client: Path | None = None) -> ssl.SSLContext:
+    """TLS as registry.test, signed by nobody else; only for who shows the certificate ``client``, if that is given."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    context.load_cert_chain(certificate)
+    if client is not None:
+        context.load_verify_locations(client)
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 

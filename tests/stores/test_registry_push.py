@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.stores.fake_registry import FakeRegistry
-from tests.stores.fake_server import Act, Reply, Seen, Server, answer, lost, reset, stall, with_header
+from tests.stores.fake_server import Act, Reply, Seen, Server, answer, with_header
 from tests.stores.samples import ONCE, QUICK, blob_of, connect, home_with, no_pauses, sample
 from wasmimg.errors import ImageRefused, NetworkFailed, NotAllowed, WasmimgError
-from wasmimg.events import Event, silent
 from wasmimg.image.manifest import Image
 from wasmimg.image.media_types import MEDIA_TYPES, Format
 from wasmimg.image.reference import parse_reference
@@ -25,10 +24,9 @@ def _push(
     *names: str,
     image: Image | None = None,
     policy: Policy = QUICK,
-    heard: list[Event] | None = None,
 ) -> None:
     references = [parse_reference(f"{registry.host}/{name}") for name in names or ("acme/app:v1",)]
-    with connect(str(references[0]), policy=policy, tell=silent if heard is None else heard.append) as client:
+    with connect(str(references[0]), policy=policy) as client:
         client.push(image or sample(), references)
 
 
@@ -129,37 +127,6 @@ def test_an_upload_to_nowhere_is_class_7_and_not_repeated(monkeypatch: pytest.Mo
             _push(registry)
         assert "hunter2" not in f"{caught.value.message} {caught.value.reason} {caught.value.hint}"
         assert pauses == []
-
-
-_HICCUPS = {
-    "503": answer(503),
-    "429": answer(429),
-    "a reset": reset,
-    "a lost answer": lost,
-}
-
-
-@pytest.mark.parametrize("number", _REQUESTS)
-@pytest.mark.parametrize("hiccup", _HICCUPS)
-def test_one_hiccup_at_any_request_is_survived(monkeypatch: pytest.MonkeyPatch, hiccup: str, number: int) -> None:
-    pauses, heard = no_pauses(monkeypatch), list[Event]()
-    with FakeRegistry() as registry:
-        registry.fault(_HICCUPS[hiccup], skip=number)
-        _push(registry, heard=heard)
-        assert registry.manifests["acme/app", "v1"][1] == sample().manifest
-        assert len(pauses) == 1
-        assert [event.kind for event in heard] == ["retry"]
-        assert registry.host in heard[0].text
-
-
-@pytest.mark.parametrize("number", [0, 2, 6])
-def test_one_silence_is_survived(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    pauses = no_pauses(monkeypatch)
-    with FakeRegistry() as registry:
-        registry.fault(stall, skip=number)
-        _push(registry, policy=QUICK._replace(idle_timeout=0.1))
-        assert registry.manifests["acme/app", "v1"][1] == sample().manifest
-        assert pauses
 
 
 @pytest.mark.parametrize("number", _REQUESTS)

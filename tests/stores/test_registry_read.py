@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores.fake_registry import FakeRegistry
-from tests.stores.fake_server import Act, Reply, Seen, Server, answer, cut, reset, with_body, with_header
+from tests.stores.fake_server import Act, Reply, Seen, Server, answer, with_body, with_header
 from tests.stores.samples import (
     NOBODY,
     ONCE,
@@ -25,8 +25,6 @@ from wasmimg.errors import ImageRefused, NetworkFailed, NotAllowed, WasmimgError
 from wasmimg.image.manifest import MANIFEST_LIMIT, Descriptor, digest_of
 from wasmimg.image.media_types import DOCKER_INDEX, MEDIA_TYPES, OCI_INDEX, Format
 from wasmimg.retry import Policy
-
-_REQUESTS = range(3)  # manifest, config, layer
 
 
 def _read(text: str, policy: Policy = ONCE, environment: dict[str, str] = NOBODY) -> tuple[bytes, bytes, bytes]:
@@ -59,17 +57,6 @@ def test_every_kind_of_manifest_is_asked_for() -> None:
         accepted = registry.seen[0].headers["accept"]
         for media_type in (*(types.manifest for types in MEDIA_TYPES.values()), OCI_INDEX, DOCKER_INDEX):
             assert media_type in accepted
-
-
-@pytest.mark.parametrize("number", _REQUESTS)
-@pytest.mark.parametrize("act", [answer(503), reset, cut], ids=["503", "reset", "cut"])
-def test_one_hiccup_while_reading_is_survived(monkeypatch: pytest.MonkeyPatch, act: Act, number: int) -> None:
-    pauses = no_pauses(monkeypatch)
-    with FakeRegistry() as registry:
-        text = stored(registry, sample())
-        registry.fault(act, skip=number)
-        assert _read(text, QUICK) == parts_of(sample())
-        assert len(pauses) == 1
 
 
 def test_an_image_that_is_not_there_is_class_8() -> None:

@@ -15,11 +15,15 @@ from wasmimg.image.reference import is_loopback
 from wasmimg.stores.credentials import Credentials
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
     from urllib3.util import Url
 
-__all__ = ["Proxy", "find_proxy", "is_link_local", "origin", "read_address"]
+__all__ = ["Proxy", "find_proxy", "keeps_secrets", "origin", "read_address"]
 
 _PORTS = {"http": 80, "https": 443}
+_METADATA = ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")
+_METADATA_NAMES = ("metadata.google.internal", "metadata.goog")
 
 
 class Proxy(NamedTuple):
@@ -53,16 +57,17 @@ def origin(url: Url) -> tuple[str, str, int]:
     return scheme, url.host or "", url.port or _PORTS[scheme]
 
 
-def is_link_local(host: str) -> bool:
-    """Whether ``host`` is on this link alone: there a cloud answers with the secrets of the machine that asks.
+def keeps_secrets(host: str) -> bool:
+    """Whether ``host`` is one where a cloud answers with the secrets of the machine that asks.
 
-    169.254.0.0/16 (RFC 3927), fe80::/10 (RFC 4291), and the name that Google gives it.
+    169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291), in every spelling; what Amazon, Google,
+    Alibaba and Azure have beside; and the names that Google gives them.
     """
     import ipaddress
     import socket
 
     name = host.strip("[]").rstrip(".").lower()
-    if name == "metadata.google.internal":
+    if name in _METADATA_NAMES:
         return True
     address: ipaddress.IPv4Address | ipaddress.IPv6Address
     try:
@@ -72,9 +77,19 @@ def is_link_local(host: str) -> bool:
             address = ipaddress.IPv4Address(socket.inet_aton(name))
         except OSError:
             return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_link_local
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _embedded(address) or address
+    return address.is_link_local or str(address) in _METADATA
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that is reached by way of ``address``: mapped, 6to4, NAT64 (RFC 6052), compatible."""
+    from ipaddress import IPv4Address
+
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    prefix, last = divmod(int(address), 1 << 32)
+    return IPv4Address(last) if prefix == 0x0064_FF9B << 64 or (prefix == 0 and last > 0xFFFF) else None
 
 
 def find_proxy(url: Url, environment: Mapping[str, str]) -> Proxy | None:

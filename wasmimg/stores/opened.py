@@ -7,7 +7,14 @@ from typing import NamedTuple, Protocol
 from wasmimg.errors import ImageRefused
 from wasmimg.image.manifest import Descriptor, digest_of
 
-__all__ = ["LocalImage", "OpenedImage", "checked"]
+__all__ = ["LocalImage", "OpenedImage", "RawManifest", "checked", "named_media_type"]
+
+
+class RawManifest(NamedTuple):
+    """A manifest as it is served, compared with nothing: the media type it is served under, and its bytes."""
+
+    media_type: str
+    data: bytes
 
 
 class OpenedImage(Protocol):
@@ -39,6 +46,20 @@ class OpenedImage(Protocol):
         """A whole blob, checked against its digest and size; raises ImageRefused."""
         ...
 
+    def raw_manifest(self, digest: str) -> RawManifest | None:
+        """The manifest ``digest``, or the one of the reference for ``""``, compared with nothing; None for none.
+
+        Only who judges what others would make of it reads so.
+        """
+        ...
+
+    def raw_blob(self, digest: str) -> bytes | None:
+        """The bytes that stand for the blob ``digest``, compared with nothing; None for none.
+
+        Raises ImageRefused for more than any proxy reads.
+        """
+        ...
+
 
 class LocalImage(NamedTuple):
     """An image whose parts are in memory already."""
@@ -60,6 +81,15 @@ class LocalImage(NamedTuple):
         """A blob by descriptor."""
         return checked(self.blobs.get(descriptor.digest), descriptor.digest, descriptor.size, self.where)
 
+    def raw_manifest(self, digest: str) -> RawManifest | None:
+        """A manifest by digest, as it is."""
+        data = self.blobs.get(digest) if digest else self.raw
+        return None if data is None else RawManifest(named_media_type(data), data)
+
+    def raw_blob(self, digest: str) -> bytes | None:
+        """A blob by digest, as it is."""
+        return self.blobs.get(digest)
+
 
 def checked(data: bytes | None, digest: str, size: int | None, where: str) -> bytes:
     """``data`` if it is what ``digest`` and ``size`` (bytes) promise; raises ImageRefused."""
@@ -72,3 +102,13 @@ def checked(data: bytes | None, digest: str, size: int | None, where: str) -> by
             f"{where}: the blob {digest} is damaged", reason=f"its bytes have the digest {digest_of(data)}"
         )
     return data
+
+
+def named_media_type(data: bytes) -> str:
+    """The ``mediaType`` that a manifest gives itself, which is what a push serves it under; else an empty one."""
+    import json
+
+    try:
+        return str(json.loads(data)["mediaType"] or "")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""

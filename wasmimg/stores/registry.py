@@ -9,34 +9,45 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TypeVar
-from urllib.parse import quote
 
-from wasmimg.errors import ImageRefused, NetworkFailed, WasmimgError
+from wasmimg.errors import ImageRefused, UsageError, WasmimgError
 from wasmimg.events import Event, Tell
 from wasmimg.image.manifest import MANIFEST_LIMIT, Descriptor, Image, digest_of
 from wasmimg.image.media_types import DOCKER_INDEX, MEDIA_TYPES, OCI_INDEX
 from wasmimg.image.reference import Reference
 from wasmimg.image.unpack import UNPACK_LIMIT
 from wasmimg.retry import Policy, run
+from wasmimg.stores.answer import Answer
 from wasmimg.stores.credentials import Access
-from wasmimg.stores.opened import checked
+from wasmimg.stores.opened import RawManifest, checked
 from wasmimg.stores.transport import Transport
+from wasmimg.stores.uploads import PUSH, Blob, Progress, Uploads
 
 __all__ = ["Registry", "RegistryImage"]
 
 T = TypeVar("T")
 _ACCEPT = ", ".join([*(types.manifest for types in MEDIA_TYPES.values()), OCI_INDEX, DOCKER_INDEX])
-_PUSH = "pull,push"
 
 
 class Registry:
-    """The repository of ``reference`` in its registry. Use it in a ``with`` block."""
+    """The repository of ``reference`` in its registry. Use it in a ``with`` block.
+
+    ``progress`` hears how much of each blob has been sent.
+    """
 
     def __init__(
-        self, reference: Reference, *, access: Access, environment: Mapping[str, str], policy: Policy, tell: Tell
+        self,
+        reference: Reference,
+        *,
+        access: Access,
+        environment: Mapping[str, str],
+        policy: Policy,
+        tell: Tell,
+        progress: Progress | None = None,
     ) -> None:
         self.reference = reference
         self._transport = Transport(reference.registry, reference.repository, access, environment, policy.idle_timeout)
+        self._uploads = Uploads(self._transport, str(reference), progress)
         self._policy = policy
         self._tell = tell
 
@@ -53,9 +64,9 @@ class Registry:
 
         An upload is begun and cancelled: only a write shows whether a write is allowed.
         """
-        location = self._repeat(self._begin_upload)
+        location = self._repeat(self._uploads.begin)
         with suppress(WasmimgError):  # the registry forgets the upload by itself
-            self._transport.request("DELETE", location, doing="cancel an upload", actions=_PUSH, accept=range(400, 600))
+            self._uploads.cancel(location)
 
     def push(self, image: Image, references: Iterable[Reference]) -> None:
         """Upload ``image`` and let every one of ``references`` (all in this repository) name it.
@@ -63,10 +74,65 @@ class Registry:
         The manifest goes last and byte for byte, so that a tag never points at something
         incomplete. Raises NotAllowed, NetworkFailed, ImageRefused.
         """
-        self._upload(image.layer.digest, image.layer.size, lambda: image.layer.chunks)
-        self._upload(image.config_digest, len(image.config), lambda: (image.config,))
+        self.put_blob(image.layer.digest, image.layer.size, lambda: image.layer.chunks)
+        self.put_blob(image.config_digest, len(image.config), lambda: (image.config,))
         for reference in references:
-            self._put_manifest(image, reference)
+            self.put_manifest(image.manifest, MEDIA_TYPES[image.format].manifest, reference)
+
+    def put_blob(
+        self, digest: str, size: int, chunks: Callable[[], Iterable[bytes]], *, mount_from: str | None = None
+    ) -> None:
+        """Have the blob ``digest`` of ``size`` bytes in the repository, sending no more than that takes.
+
+        ``chunks`` gives its bytes, anew for each attempt. ``mount_from`` is another repository of
+        this registry that has the blob: it is taken from there if the registry can do that.
+        Raises NotAllowed, NetworkFailed, ImageRefused.
+        """
+        source = "" if mount_from == self.reference.repository else mount_from or ""
+        blob = Blob(digest, size, chunks)
+        try:
+            there = self._repeat(lambda: self._uploads.has(blob, source))
+        except WasmimgError as error:
+            if not source or getattr(error, "transient", False):
+                raise
+            source = ""  # perhaps it is only that one which we may not read
+            there = self._repeat(lambda: self._uploads.has(blob))
+        if not there and not (source and self._mount(blob, source)):
+            self._repeat(lambda: self._uploads.send(blob))
+
+    def put_manifest(self, raw: bytes, media_type: str, reference: Reference) -> str:
+        """Store exactly the bytes ``raw`` under the digest of ``reference``, or else its tag; their digest.
+
+        What the manifest names has to be there already. Raises UsageError for a reference with
+        another digest, NotAllowed, NetworkFailed, ImageRefused.
+        """
+        digest = digest_of(raw)
+        if reference.digest not in (None, digest):
+            raise UsageError(
+                f"{reference} cannot name another manifest than its own",
+                reason=f"the one to be pushed has the digest {digest}",
+                hint="push to a tag",
+            )
+
+        def work() -> None:
+            answer = self._transport.request(
+                "PUT",
+                self._path("manifests", reference.identifier),
+                doing=f"push {reference}",
+                headers={"Content-Type": media_type},
+                body=lambda: (raw,),
+                size=len(raw),
+                actions=PUSH,
+            )
+            stored = answer.digest()
+            if stored and stored != digest:
+                raise ImageRefused(
+                    f"{reference.registry} stored another manifest than was sent",
+                    reason=f"{stored} instead of {digest}",
+                )
+
+        self._repeat(work)
+        return digest
 
     def open(self) -> RegistryImage:
         """The image that the reference names."""
@@ -87,8 +153,8 @@ class Registry:
                 headers={"Accept": _ACCEPT},
                 limit=MANIFEST_LIMIT,
             )
-            expected = identifier if identifier.startswith("sha256:") else answer.headers.get("docker-content-digest")
-            if expected and expected.startswith("sha256:") and expected != digest_of(answer.body):
+            expected = identifier if identifier.startswith("sha256:") else answer.digest()
+            if expected and expected != digest_of(answer.body):
                 raise ImageRefused(
                     f"{self.reference.registry} sends a manifest that is not {expected}",
                     reason=f"its bytes are {digest_of(answer.body)}",
@@ -117,8 +183,22 @@ class Registry:
 
         return self._repeat(work)
 
+    def fetch(self, kind: str, identifier: str, limit: int, accept: tuple[int, ...] = ()) -> Answer:
+        """A manifest or blob of at most ``limit`` bytes as it is served, compared with nothing."""
+        doing, headers = f"read {self.reference}", {"Accept": _ACCEPT} if kind == "manifests" else {}
+        url = self._path(kind, identifier)
+        return self._repeat(
+            lambda: self._transport.request("GET", url, doing=doing, headers=headers, limit=limit, accept=accept)
+        )
+
     def _path(self, *parts: str) -> str:
         return "/".join(["/v2", self.reference.repository, *parts])
+
+    def _mount(self, blob: Blob, source: str) -> bool:
+        try:
+            return self._repeat(lambda: self._uploads.mount(blob, source))
+        except WasmimgError:  # then it is sent
+            return False
 
     def _repeat(self, work: Callable[[], T]) -> T:
         def on_retry(error: WasmimgError, pause: float) -> None:
@@ -127,60 +207,6 @@ class Registry:
             )
 
         return run(work, self._policy, on_retry=on_retry)
-
-    def _begin_upload(self) -> str:
-        answer = self._transport.request(
-            "POST", self._path("blobs", "uploads/"), doing=f"push {self.reference}", actions=_PUSH
-        )
-        location = answer.headers.get("location")
-        if answer.status != 202 or not location:
-            raise NetworkFailed(
-                f"{self.reference.registry} did not begin an upload",
-                reason=f"status {answer.status}, {'with' if location else 'without'} a Location",
-            )
-        return self._transport.resolve(location, answer.url)
-
-    def _upload(self, digest: str, size: int, chunks: Callable[[], Iterable[bytes]]) -> None:
-        def there() -> bool:
-            answer = self._transport.request(
-                "HEAD", self._path("blobs", digest), doing=f"push {self.reference}", actions=_PUSH, accept=(404,)
-            )
-            return answer.status == 200
-
-        def send() -> None:
-            location = self._begin_upload()  # anew each time: what is left of a broken upload is not known
-            self._transport.request(
-                "PUT",
-                f"{location}{'&' if '?' in location else '?'}digest={quote(digest)}",
-                doing=f"push {self.reference}",
-                headers={"Content-Type": "application/octet-stream"},
-                body=chunks,
-                size=size,
-                actions=_PUSH,
-            )
-
-        if not self._repeat(there):
-            self._repeat(send)
-
-    def _put_manifest(self, image: Image, reference: Reference) -> None:
-        def work() -> None:
-            answer = self._transport.request(
-                "PUT",
-                self._path("manifests", reference.identifier),
-                doing=f"push {reference}",
-                headers={"Content-Type": MEDIA_TYPES[image.format].manifest},
-                body=lambda: (image.manifest,),
-                size=len(image.manifest),
-                actions=_PUSH,
-            )
-            stored = answer.headers.get("docker-content-digest")
-            if stored and stored.startswith("sha256:") and stored != image.digest:
-                raise ImageRefused(
-                    f"{reference.registry} stored another manifest than was sent",
-                    reason=f"{stored} instead of {image.digest}",
-                )
-
-        self._repeat(work)
 
 
 class RegistryImage:
@@ -204,3 +230,14 @@ class RegistryImage:
     def blob(self, descriptor: Descriptor) -> bytes:
         """A blob by descriptor."""
         return self._registry.read_blob(descriptor)
+
+    def raw_manifest(self, digest: str) -> RawManifest | None:
+        """A manifest as it is served."""
+        identifier, accept = (digest, (404,)) if digest else (self._reference.identifier, ())
+        answer = self._registry.fetch("manifests", identifier, MANIFEST_LIMIT, accept)
+        return None if answer.status == 404 else RawManifest(answer.headers.get("content-type", ""), answer.body)
+
+    def raw_blob(self, digest: str) -> bytes | None:
+        """A blob as it is served."""
+        answer = self._registry.fetch("blobs", digest, UNPACK_LIMIT, (404,))
+        return None if answer.status == 404 else answer.body
