@@ -10,7 +10,7 @@ import click
 
 from wasmimg.cli.options import everywhere, for_option, read_password, with_registry
 from wasmimg.cli.printing import Story, print_json, print_result, size, table
-from wasmimg.errors import ImageRefused
+from wasmimg.consumers.fetcher import Verdict
 from wasmimg.job import Request, access_of, consumers_of, load_config
 from wasmimg.verification import Report, verify
 
@@ -46,47 +46,75 @@ def command(
         print_json(_as_json(report))
     else:
         print_result(_as_text(report, quiet))
-    return ImageRefused.exit_code if report.refused else 0
+    return report.exit_code
 
 
 def _as_text(report: Report, quiet: bool) -> str:
     lines = [] if report.wire else [f"{report.where} has no wire format; it is judged as a push would make it"]
-    rows = {}
-    for verdict in report.verdicts:
-        rows[verdict.consumer.title] = (
-            "takes it"
-            if verdict.accepted
-            else f"refuses it: {verdict.words}" + (f"\n    try: {verdict.fix}" if verdict.fix else "")
-        )
+    rows = {
+        verdict.consumer.title: "takes it" if verdict.accepted else "refuses it" + _why(verdict)
+        for verdict in report.verdicts
+    }
     lines.append(table(rows))
-    if report.shape is not None and not quiet:
-        shape = report.shape
-        lines.append(
-            table(
-                {
-                    "manifest": shape.manifest_digest,
-                    "layer": f"{shape.layer_digest}  {size(shape.layer_size)}",
-                    "module": f"{shape.module_digest}  {size(shape.module_size)}",
-                }
-            )
-        )
-    if report.unlike:
-        lines.append(f"  note: it is not of the one shape that wasmimg builds: {report.unlike}")
+    lines += [_entry(f"{finding.level} {finding.code}", finding.message, finding.fix) for finding in report.findings]
+    lines += [_entry(f"warning {warned.code}", warned.message, warned.fix) for warned in report.warnings]
+    facts = report.facts
+    if facts is not None and not quiet:
+        shown = {"index": facts.index_digest} if facts.index_digest else {}
+        shown |= {
+            "manifest": facts.manifest_digest,
+            "layer": f"{facts.layer_digest}  {size(facts.layer_size)}",
+            "module": f"{facts.module_digest}  {size(facts.module_size)}",
+        }
+        lines.append(table(shown))
     return "\n".join(lines)
 
 
+def _why(verdict: Verdict) -> str:
+    parts = {"it says": verdict.words, "that is": verdict.meaning, "try": verdict.fix}
+    return "".join(
+        f"\n    {name}: " + "\n      ".join(line.strip() for line in text.splitlines())
+        for name, text in parts.items()
+        if text
+    )
+
+
+def _entry(head: str, message: str, fix: str) -> str:
+    return f"  {head}: {message}\n    try: {fix}"
+
+
 def _as_json(report: Report) -> dict[str, Any]:
-    shape = report.shape
+    """The schema of docs/verify.md; what is added to it raises no number, what is changed does."""
+    facts = report.facts
     return {
-        "source": report.where,
+        "schema": 1,
+        "source": report.source,
         "wire": report.wire,
-        "accepted": not report.refused,
+        "exit_code": report.exit_code,
+        "accepted": not report.refused and facts is not None,
+        "loads": report.loads,
         "verdicts": [
-            {"consumer": str(one.consumer), "accepted": one.accepted, "words": one.words, "fix": one.fix}
+            {
+                "consumer": str(one.consumer),
+                "decides": one.consumer in report.decisive,
+                "accepted": one.accepted,
+                "words": one.words,
+                "meaning": one.meaning,
+                "fix": one.fix,
+            }
             for one in report.verdicts
         ],
-        "digests": {"manifest": shape.manifest_digest, "layer": shape.layer_digest, "module": shape.module_digest}
-        if shape
+        "findings": [finding._asdict() for finding in report.findings],
+        "warnings": [warned._asdict() for warned in report.warnings],
+        "format": facts.format if facts else None,
+        "variant": facts.variant if facts else None,
+        "digests": {
+            "index": facts.index_digest,
+            "manifest": facts.manifest_digest,
+            "layer": facts.layer_digest,
+            "module": facts.module_digest,
+        }
+        if facts
         else None,
-        "format": str(shape.format) if shape else None,
+        "sizes": {"layer": facts.layer_size, "module": facts.module_size} if facts else None,
     }

@@ -1,169 +1,369 @@
-"""What the fetchers of the proxies do with an image, restated.
+"""What the fetchers of the proxies do with an image, restated step by step.
 
-Istio's (pkg/wasm/imagefetcher.go) is the model; Envoy Gateway (internal/wasm) and Higress
-(its fork of Istio) ported it. They differ in releases and limits, not in steps: resolve an
-index to linux/amd64, branch on the manifest's own media type, take the last layer, require
-its exact media type, gunzip, take the first entry with the base name plugin.wasm, look at
-its first four bytes.
+Istio's (istio/istio pkg/wasm/{cache,imagefetcher}.go) is the model; Envoy Gateway's
+(envoyproxy/gateway internal/wasm) and Higress' are ports of it, and all stand on
+google/go-containerregistry ("ggcr"). Where they differ is in istio.py, envoy_gateway.py and
+higress.py. Nothing here is stricter than they are: bytes that do not match their digest are
+accepted where a fetcher does not notice, so nothing but a verdict may be made of them.
 """
 
 from __future__ import annotations
 
-import json
-import posixpath
+import re
 from typing import NamedTuple
 
+from wasmimg.consumers import envoy_gateway, higress, istio
+from wasmimg.consumers.advice import advise, mending_command
+from wasmimg.consumers.gogzip import Stream, inflate
+from wasmimg.consumers.gojson import GoDescriptor, GoError, GoManifest, parse_index, parse_manifest, quoted
+from wasmimg.consumers.gotar import base_name, read_entries
+from wasmimg.consumers.rules import ARTIFACT_LAYER, Rules
 from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import ImageRefused
 from wasmimg.image.layer import ENTRY_NAME
-from wasmimg.image.manifest import Manifest, parse_descriptor, parse_manifest
+from wasmimg.image.manifest import digest_of
 from wasmimg.image.media_types import MEDIA_TYPES, Format, is_index
-from wasmimg.image.unpack import GZIP_MAGIC, gunzip, list_entries
 from wasmimg.module.reader import MAGIC
 from wasmimg.module.rules import TAR_LIMIT
-from wasmimg.stores.opened import OpenedImage
+from wasmimg.stores.opened import OpenedImage, RawManifest
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Fetched", "Shelf", "Verdict", "fetch", "has_fetcher", "judge", "rules_of"]
 
-# The second variant, an OCI artifact of two layers (wasm-oci-image-spec, spec.md).
-_ARTIFACT_LAYER = "application/vnd.module.wasm.content.layer.v1+wasm"
-_INDEX_DEPTH = 5
+_RULES = {"istio": istio.rules, "envoy-gateway": envoy_gateway.rules, "higress": higress.rules}
+_INDEX_DEPTH = 20  # ggcr has no limit; nobody nests deeper
+_LARGEST = 1 << 48  # bytes that Go can allocate on linux/amd64 (src/runtime/malloc.go, maxAlloc)
+_SCHEMA_1 = frozenset({"json", "prettyjws"})
 
 
 class Verdict(NamedTuple):
-    """What a consumer says of an image: ``words`` are its own when it refuses."""
+    """What a consumer says of an image.
+
+    When it refuses, ``words`` are its own, ``meaning`` says the same in ours, and ``fix`` is a
+    way out.
+    """
 
     consumer: Consumer
     accepted: bool
     words: str = ""
+    meaning: str = ""
     fix: str = ""
 
 
-class _Refused(Exception):
-    def __init__(self, words: str, fix: str) -> None:
-        super().__init__(words)
-        self.words = words
-        self.fix = fix
+class Fetched(NamedTuple):
+    """How far a fetcher came: the manifest it took, with its digest; the layer and the module in it."""
+
+    verdict: Verdict
+    manifest_digest: str = ""
+    manifest: GoManifest | None = None
+    layer: GoDescriptor | None = None
+    module: memoryview | None = None
+
+
+class Shelf:
+    """What was read of an image, so that several fetchers read it once.
+
+    ``tars`` are sound layers by digest; ``source`` is how the user calls the image.
+    """
+
+    def __init__(self, opened: OpenedImage, tars: dict[str, bytes] | None = None, source: str = "") -> None:
+        self.where = opened.where
+        self.source = source or opened.where
+        self.reference = opened.where.removeprefix("docker://") if opened.where.startswith("docker://") else ""
+        self.tars = {} if tars is None else tars
+        self._opened = opened
+        self._manifests: dict[str, RawManifest | None] = {}
+        self._blobs: dict[str, bytes | None] = {}
+        self._streams: dict[tuple[str, str], Stream | GoError] = {}
+
+    @property
+    def url(self) -> str:
+        """The URL of the image in a WasmPlugin; it has none outside a registry."""
+        return f"oci://{self.reference}" if self.reference else "URL"
+
+    def manifest(self, digest: str = "") -> RawManifest | None:
+        """A manifest as it is; ``""`` is the one that the reference names."""
+        if digest not in self._manifests:
+            self._manifests[digest] = self._opened.raw_manifest(digest)
+        return self._manifests[digest]
+
+    def blob(self, digest: str) -> bytes | None:
+        """A blob as it is."""
+        if digest not in self._blobs:
+            self._blobs[digest] = self._opened.raw_blob(digest)
+        return self._blobs[digest]
+
+    def inflated(self, source: Stream, digest: str) -> Stream:
+        """What is in the gzip stream ``source`` of the blob ``digest``; raises GoError."""
+        key = digest, source.end
+        if key not in self._streams:
+            try:
+                self._streams[key] = inflate(source, TAR_LIMIT)
+            except GoError as error:
+                self._streams[key] = error
+        found = self._streams[key]
+        if isinstance(found, GoError):
+            raise found
+        return found
+
+    def address(self, kind: str, digest: str) -> str:
+        """The URL of a part of the image, as ggcr prints it (pkg/name/registry.go, Scheme)."""
+        host, _, rest = self.reference.partition("/")
+        if not self.reference:
+            return "URL"
+        repository = re.sub(r"(?::[^/:@]+)?(?:@.*)?$", "", rest)
+        plain = re.match(
+            r"localhost(:|$)|127\.|\[?::1\]?|10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|.*\.local(?:host)?(:\d+)?$",
+            host,
+        )
+        return f"{'http' if plain else 'https'}://{host}/v2/{repository}/{kind}/{digest}"
 
 
 def judge(
     opened: OpenedImage, consumers: tuple[Consumer, ...], *, tars: dict[str, bytes] | None = None
 ) -> tuple[Verdict, ...]:
-    """The verdict of every consumer that has a fetcher; ``tars`` are layers unpacked already,
-    by digest. Raises what reading the image raises."""
-    known = {} if tars is None else tars
-    verdicts = []
-    for consumer in consumers:
-        if consumer.name == "envoy":  # the proxy alone fetches no images
-            continue
-        try:
-            _fetch(opened, consumer, known)
-        except _Refused as refusal:
-            verdicts.append(Verdict(consumer, False, refusal.words, refusal.fix))
-        else:
-            verdicts.append(Verdict(consumer, True))
-    return tuple(verdicts)
+    """The verdict of every consumer that has a fetcher; ``tars`` are layers that were read, checked
+    and unpacked already, by digest. Raises what reading the image raises."""
+    shelf = Shelf(opened, tars)
+    return tuple(fetch(shelf, consumer).verdict for consumer in consumers if has_fetcher(consumer))
 
 
-def _fetch(opened: OpenedImage, consumer: Consumer, tars: dict[str, bytes]) -> None:
-    manifest = _resolve(opened)
-    # Istio before 1.16 wants exactly one layer, later releases take the last one (istio#40647).
-    release = consumer.release_number()
-    single = consumer.name == "istio" and release is not None and release < (1, 16)
-    if manifest.format is Format.DOCKER:
-        module = _compat(opened, manifest, single, tars)
-    else:
+def fetch(shelf: Shelf, consumer: Consumer) -> Fetched:
+    """Do as the fetcher of ``consumer`` does; raises what reading the image raises."""
+    return _Fetch(shelf, consumer, rules_of(consumer)).run()
+
+
+def has_fetcher(consumer: Consumer) -> bool:
+    """Whether a consumer fetches images: the proxy alone does not."""
+    return consumer.name in _RULES
+
+
+def rules_of(consumer: Consumer) -> Rules:
+    """The rules of a consumer that has a fetcher."""
+    return _RULES[consumer.name](consumer.release_number())
+
+
+class _Fetch:
+    def __init__(self, shelf: Shelf, consumer: Consumer, rules: Rules) -> None:
+        self.shelf = shelf
+        self.consumer = consumer
+        self.rules = rules
+        self.layer: GoDescriptor | None = None
+
+    def run(self) -> Fetched:
+        found = Fetched(Verdict(self.consumer, True))
         try:
-            module = _compat(opened, manifest, single, tars)
-        except _Refused as compat:
+            raw = self._resolve()
+            found = found._replace(manifest_digest=digest_of(raw))
+            self._compare(found.manifest_digest)
             try:
-                module = _artifact(opened, manifest)
-            except _Refused as artifact:
-                raise _Refused(
-                    "the given image is in invalid format as an OCI image: 2 errors occurred: "
-                    f"* could not parse as compat variant: {compat.words} * could not parse as oci variant: {artifact.words}",
-                    compat.fix,
-                ) from None
-    if len(module) < 8 or bytes(module[:4]) != MAGIC:
-        raise _Refused("fetched Wasm binary from URL is invalid", "put the module itself there, as a regular file")
+                manifest = parse_manifest(raw)
+            except GoError as error:
+                raise GoError(f"could not fetch Wasm binary: could not retrieve manifest: {error}") from None
+            found = found._replace(manifest=manifest)
+            try:
+                module = self._module(manifest)
+            except GoError as error:
+                raise GoError(f"could not fetch Wasm binary: {error}") from None
+            found = found._replace(layer=self.layer, module=module)
+            if len(module) < 8 or bytes(module[:4]) != MAGIC:  # cache.go, isValidWasmBinary
+                raise GoError(f"fetched Wasm binary from {self.shelf.url} is invalid")
+        except GoError as refusal:
+            words = str(refusal)
+            meaning, fix = advise(words, mending_command(self.shelf.source))
+            return found._replace(verdict=Verdict(self.consumer, False, words, meaning, fix))
+        return found
 
+    def _resolve(self) -> bytes:
+        """ggcr pkg/v1/remote: Get, Descriptor.Image, remoteIndex.imageByPlatform, childDescriptor.
 
-def _resolve(opened: OpenedImage) -> Manifest:
-    """The manifest that go-containerregistry takes: for linux/amd64 on every node."""
-    raw = opened.top()
-    for _ in range(_INDEX_DEPTH):
+        The media type that decides is the one under which the manifest is served, or for a child
+        the one in its descriptor; the ``mediaType`` inside is not looked at.
+        """
+        served = self.shelf.manifest()
+        assert served is not None  # else reading it has raised
+        media_type, raw = served
+        reference = self.shelf.reference or "REF"
+        pinned = _digest_in(reference)
+        if pinned and digest_of(raw) != pinned:
+            raise GoError(f"could not fetch Wasm OCI image: could not fetch manifest: {_other(raw, pinned, reference)}")
         try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise _Refused("could not parse the manifest", "build the image again") from None
-        media_type = body.get("mediaType", "") if isinstance(body, dict) else ""
-        if not isinstance(body, dict) or not (is_index(str(media_type)) or "manifests" in body):
-            break
-        children = body.get("manifests")
-        for child in children if isinstance(children, list) else []:
-            platform = (
-                (child.get("platform") or {"os": "linux", "architecture": "amd64"}) if isinstance(child, dict) else {}
-            )
-            if platform.get("os") == "linux" and platform.get("architecture") == "amd64":
-                raw = opened.manifest(parse_descriptor(child).digest)
-                break
-        else:
-            raise _Refused(
-                f"could not fetch Wasm OCI image: could not fetch image: no child with platform linux/amd64 in index {opened.where}",
-                "build for one platform, linux/amd64: a module runs on every architecture",
-            )
-    try:
-        return parse_manifest(raw)
-    except ImageRefused as error:
-        raise _Refused(error.reason or error.message, "build the image again") from None
+            for _ in range(_INDEX_DEPTH):
+                if media_type.startswith("application/vnd.docker.distribution.manifest.v1+"):
+                    raise GoError(
+                        f"unsupported MediaType: {quoted(media_type)}, see https://github.com/google/go-containerregistry/issues/377"
+                    )
+                if not is_index(media_type):
+                    return raw
+                child = _child(raw, reference)
+                if child is None:
+                    raise GoError(f"no child with platform linux/amd64 in index {reference}")
+                media_type, raw = child.media_type, self._child_bytes(child, reference)
+                reference = f"{_repository(reference)}@{child.digest}"
+        except GoError as error:
+            raise GoError(f"could not fetch Wasm OCI image: could not fetch image: {error}") from None
+        raise ImageRefused(f"{self.shelf.where} has indexes more than {_INDEX_DEPTH} deep")
 
+    def _child_bytes(self, child: GoDescriptor, reference: str) -> bytes:
+        if child.data is not None:  # internal/verify, Descriptor
+            actual = digest_of(child.data)
+            if actual != child.digest:
+                raise GoError(f"error verifying Digest; got {quoted(actual)}, want {quoted(child.digest)}")
+            if len(child.data) != child.size:
+                raise GoError(f"error verifying Size; got {len(child.data)}, want {child.size}")
+            return child.data
+        if not child.digest:
+            raise GoError(f"GET {self.shelf.address('manifests', ':')}: …")
+        served = self.shelf.manifest(child.digest)
+        if served is None:
+            raise GoError(f"GET {self.shelf.address('manifests', child.digest)}: MANIFEST_UNKNOWN: …")
+        if digest_of(served.data) != child.digest:
+            raise GoError(_other(served.data, child.digest, f"{_repository(reference)}@{child.digest}"))
+        return served.data
 
-def _compat(opened: OpenedImage, manifest: Manifest, single: bool, tars: dict[str, bytes]) -> memoryview:
-    layers = manifest.layers
-    if not layers or (single and len(layers) != 1):
-        raise _Refused(
-            f"number of layers must be {'' if single else 'greater than or equal to '}1 but got {len(layers)}",
-            "one COPY, one layer",
-        )
-    layer, wanted = layers[-1], MEDIA_TYPES[manifest.format].layer
-    if layer.media_type != wanted:
-        raise _Refused(
-            f"invalid media type {layer.media_type} (expect {wanted})",
-            "compress the layer with gzip, and let manifest and layer be of one format",
-        )
-    if layer.digest not in tars:
-        blob = opened.blob(layer)
-        if not blob.startswith(GZIP_MAGIC):
-            raise _Refused("failed to parse layer as tar.gz: gzip: invalid header", "compress the layer with gzip")
+    def _compare(self, digest: str) -> None:
+        """cache.go: a digest in the URL is compared with the manifest that an index led to, so never with the index."""
+        pinned = _digest_in(self.shelf.reference)
+        if pinned and pinned != digest:
+            actual, wanted = digest.removeprefix("sha256:"), pinned.removeprefix("sha256:")
+            raise GoError(
+                f"module downloaded from {self.shelf.url} has checksum {actual}, which does not match: {wanted}"
+            )
+
+    def _module(self, manifest: GoManifest) -> memoryview:
+        """imagefetcher.go, PrepareFetch: the manifest's own mediaType says which branch is taken."""
+        if manifest.media_type == MEDIA_TYPES[Format.DOCKER].manifest:
+            try:
+                return self._compat(manifest, Format.DOCKER)
+            except GoError as error:
+                raise GoError(f"could not extract Wasm file from the image as Docker container {error}") from None
         try:
-            tars[layer.digest] = gunzip(blob, strict=False)
-        except ImageRefused as error:
-            raise _Refused(
-                f"failed to parse layer as tar.gz: {error.reason or error.message}", "build the image again"
-            ) from None
-    tar = tars[layer.digest]
-    try:
-        entries = list_entries(tar, strict=False)
-    except ImageRefused as error:
-        raise _Refused(
-            f"failed to parse layer as tar.gz: {error.reason or error.message}", "build the image again"
-        ) from None
-    for entry in entries:
-        if posixpath.basename(entry.name.rstrip("/")) == ENTRY_NAME:
-            size = entry.size if entry.regular else 0
-            if entry.start + size > min(len(tar), TAR_LIMIT):
-                raise _Refused(
-                    f"failed to read {ENTRY_NAME}: unexpected EOF",
-                    "a proxy reads 256 MiB of the unpacked layer: make the module smaller",
+            return self._compat(manifest, Format.OCI)
+        except GoError as error:
+            compat = f"could not parse as compat variant: {error}"
+        try:
+            return self._artifact(manifest)
+        except GoError as error:
+            artifact = f"could not parse as oci variant: {error}"
+        # hashicorp/go-multierror format.go, ListFormatFunc; or Go's errors.Join.
+        both = (
+            f"2 errors occurred:\n\t* {compat}\n\t* {artifact}" if self.rules.lists_errors else f"{compat}\n{artifact}"
+        )
+        raise GoError(f"the given image is in invalid format as an OCI image: {both}")
+
+    def _compat(self, manifest: GoManifest, form: Format) -> memoryview:
+        """imagefetcher.go, extractDockerImage and extractOCIStandardImage."""
+        count = len(manifest.layers)
+        if self.rules.one_layer and count != 1:
+            raise GoError(f"number of layers must be 1 but got {count}")
+        if not count:
+            raise GoError("number of layers must be greater than zero")
+        layer, wanted = _described(manifest, manifest.layers[-1]), MEDIA_TYPES[form].layer
+        if layer.media_type != wanted:
+            raise GoError(f"invalid media type {layer.media_type} (expect {wanted})")
+        known = self.shelf.tars.get(layer.digest)
+        source = Stream(b"") if known is not None else self._compressed(layer)
+        try:
+            try:
+                unpacked = Stream(known) if known is not None else self.shelf.inflated(source, layer.digest)
+            except GoError as error:
+                raise GoError(f"failed to parse layer as tar.gz: {error}") from None
+            module = self._plugin(unpacked)
+        except GoError as error:
+            raise GoError(f"could not extract wasm binary: {error}") from None
+        self.layer = layer
+        return module
+
+    def _plugin(self, unpacked: Stream) -> memoryview:
+        """imagefetcher.go, extractWasmPluginBinary."""
+        if unpacked.cut and self.rules.tar_limit is None:
+            raise ImageRefused(f"the layer unpacks to more than the {TAR_LIMIT} bytes that are read here")
+        tar = unpacked.within(self.rules.tar_limit)
+        for entry in read_entries(tar):
+            hit = base_name(entry.name) == ENTRY_NAME.encode()
+            if hit and self.rules.tells_size and entry.size > TAR_LIMIT:
+                raise GoError(f"{ENTRY_NAME} size {entry.size} exceeds maximum size {TAR_LIMIT}")
+            if (hit or self.rules.allocates) and not 0 <= entry.size <= _LARGEST:
+                raise GoError("panic: runtime error: makeslice: len out of range")
+            if not hit:
+                continue
+            if entry.sparse:
+                raise ImageRefused(f"{ENTRY_NAME} is a sparse file in the tar, and is not read here")
+            end = entry.start + min(entry.stored, entry.size)
+            if entry.size > entry.stored:
+                raise GoError(f"failed to read {ENTRY_NAME}: EOF")
+            if end > len(tar.data):
+                empty = entry.start == len(tar.data) and entry.size and not tar.end
+                raise GoError(f"failed to read {ENTRY_NAME}: {'unexpected EOF' if empty else tar.or_unexpected()}")
+            return memoryview(tar.data)[entry.start : end]
+        raise GoError(f"{ENTRY_NAME} not found in the archive")
+
+    def _artifact(self, manifest: GoManifest) -> memoryview:
+        """imagefetcher.go, extractOCIArtifactImage."""
+        if len(manifest.layers) != 2:
+            raise GoError(f"number of layers must be 2 but got {len(manifest.layers)}")
+        layers = [_described(manifest, layer) for layer in manifest.layers]
+        layer = next((one for one in layers if one.media_type == ARTIFACT_LAYER), None)
+        if layer is None:
+            raise GoError(f"could not find the layer of type {ARTIFACT_LAYER}")
+        source, limit = self._compressed(layer), self.rules.artifact_limit
+        self.layer = layer
+        if limit is not None and len(source.data) > limit:
+            if self.rules.artifact_words:
+                raise GoError(self.rules.artifact_words.format(limit))
+            return memoryview(source.data)[:limit]  # cut off, and nobody says so
+        if source.end:
+            raise GoError(f"could not extract wasm binary: {source.end}")
+        return memoryview(source.data)
+
+    def _compressed(self, layer: GoDescriptor) -> Stream:
+        """ggcr pkg/v1/remote/image.go, Compressed; internal/verify, ReadCloser.
+
+        Size and digest are looked at when the end of the blob is read, and not before.
+        """
+        data = layer.data
+        if data is None:
+            data = self.shelf.blob(layer.digest) if layer.digest else None
+            if data is None:
+                address = self.shelf.address("blobs", layer.digest or ":")
+                raise GoError(
+                    f"could not get layer content: GET {address}: {'BLOB_UNKNOWN: …' if layer.digest else '…'}"
                 )
-            return memoryview(tar)[entry.start : entry.start + size]
-    raise _Refused(f"{ENTRY_NAME} not found in the archive", f"call the module {ENTRY_NAME} in the image")
+            if self.rules.checks_length and len(data) != layer.size and layer.size != -1:
+                address = self.shelf.address("blobs", layer.digest)
+                raise GoError(
+                    f"could not get layer content: GET {address}: Content-Length header {len(data)} does not match expected size {layer.size}"
+                )
+        read = data if layer.size == -1 else data[: max(layer.size, 0)]
+        if layer.size not in (-1, len(read)):
+            return Stream(read, f"error verifying size; got {len(read)}, want {layer.size}")
+        actual = digest_of(read)
+        if actual != layer.digest:
+            words = f"error verifying sha256 checksum after reading {len(read)} bytes; got {quoted(actual)}, want {quoted(layer.digest)}"
+            return Stream(read, words)
+        return Stream(read)
 
 
-def _artifact(opened: OpenedImage, manifest: Manifest) -> memoryview:
-    if len(manifest.layers) != 2:
-        raise _Refused(f"number of layers must be 2 but got {len(manifest.layers)}", "")
-    for layer in manifest.layers:
-        if layer.media_type == _ARTIFACT_LAYER:
-            return memoryview(opened.blob(layer))
-    raise _Refused(f"could not find the layer of type {_ARTIFACT_LAYER}", "")
+def _child(raw: bytes, reference: str) -> GoDescriptor | None:
+    """remoteIndex.childByPlatform: the first that matches; one that says no platform is for linux/amd64."""
+    for child in parse_index(raw).manifests:
+        if child.platform is None or (child.platform.os, child.platform.architecture) == ("linux", "amd64"):
+            return child
+    return None
+
+
+def _described(manifest: GoManifest, layer: GoDescriptor) -> GoDescriptor:
+    """pkg/v1/partial, BlobDescriptor: what describes a layer is the first thing in the manifest with its digest."""
+    return next(one for one in (manifest.config, *manifest.layers) if one.digest == layer.digest)
+
+
+def _digest_in(reference: str) -> str:
+    name, at, digest = reference.rpartition("@")
+    return digest if at and name else ""
+
+
+def _repository(reference: str) -> str:
+    return re.sub(r"(?::[^/:@]+)?(?:@.*)?$", "", reference)
+
+
+def _other(raw: bytes, wanted: str, reference: str) -> str:
+    return f"manifest digest: {quoted(digest_of(raw))} does not match requested digest: {quoted(wanted)} for {quoted(reference)}"
