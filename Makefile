@@ -20,6 +20,7 @@ test: $(VENV)/.tested
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or newer is missing: install the package python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is too old: Python 3.10 or newer is needed; name it with make PYTHON=python3.12." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install the package python3-venv." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 

@@ -204,11 +204,16 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
         )
     ),
     *(
-        (EngineFailed, text)
+        (ImageRefused, text)
         for text in (
             "tag does not exist: r.io/p:1",
             "An image does not exist locally with the tag: r.io/p",
             "Error: nosuchimg: image not known",
+        )
+    ),
+    *(
+        (EngineFailed, text)
+        for text in (
             'Error: reading build container "n": container not known',
             'Error: adding content to container "n": checking on sources under "/": copier: stat: "/w/plugin.wasm": '
             "no such file or directory",

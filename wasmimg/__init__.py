@@ -15,7 +15,8 @@ from wasmimg.version import __version__
 
 if TYPE_CHECKING:
     from wasmimg.batch import build_all
-    from wasmimg.driver import Built, build, build_lines, check_file, convert
+    from wasmimg.conversion import Converted, convert
+    from wasmimg.driver import Built, build, build_lines, check_file
     from wasmimg.errors import WasmimgError
     from wasmimg.events import Event, Tell
     from wasmimg.job import Job, Request, plan_jobs
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Built",
+    "Converted",
     "Event",
     "Job",
     "Report",
@@ -41,7 +43,8 @@ __all__ = [
 
 _HOMES = {
     "batch": ("build_all",),
-    "driver": ("Built", "build", "build_lines", "check_file", "convert"),
+    "conversion": ("Converted", "convert"),
+    "driver": ("Built", "build", "build_lines", "check_file"),
     "errors": ("WasmimgError",),
     "events": ("Event", "Tell"),
     "job": ("Job", "Request", "plan_jobs"),

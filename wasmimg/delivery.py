@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.consumers.selection import Consumer
@@ -11,7 +11,7 @@ from wasmimg.events import Event, Tell
 from wasmimg.image.layer import Layer
 from wasmimg.image.manifest import Image
 from wasmimg.image.media_types import Format
-from wasmimg.image.reference import Reference
+from wasmimg.image.reference import Reference, by_repository
 from wasmimg.image.shape import Shape
 from wasmimg.readback import prove
 from wasmimg.retry import Policy
@@ -53,7 +53,7 @@ def deliver(image: Image, delivery: Delivery, environment: Mapping[str, str], te
         opened = output.open(delivery.references)
         shape = _proven(opened, delivery, image.layer.module_digest, image.layer)
     if delivery.push:
-        for references in _by_repository(delivery.references):
+        for references in by_repository(delivery.references):
             with open_registry(references[0], delivery, environment, tell) as registry:
                 tell(Event("step", f"push {', '.join(map(str, references))}"))
                 registry.push(image, references)
@@ -72,7 +72,7 @@ def read_pushed(
     """Read every reference back from its registry and prove what is there; raises ImageRefused."""
     tell(Event("step", "read it back"))
     shapes = []
-    for references in _by_repository(delivery.references):
+    for references in by_repository(delivery.references):
         proven: Shape | None = None
         for reference in references:
             with open_registry(reference, delivery, environment, tell) as registry:
@@ -105,7 +105,7 @@ def check_access(delivery: Delivery, environment: Mapping[str, str], tell: Tell)
     )
     asking = delivery._replace(policy=brief)
     reached = True
-    for references in _by_repository(delivery.references):
+    for references in by_repository(delivery.references):
         with open_registry(references[0], asking, environment, tell) as registry:
             try:
                 registry.check_push()
@@ -127,10 +127,3 @@ def open_registry(reference: Reference, delivery: Delivery, environment: Mapping
     from wasmimg.stores.registry import Registry
 
     return Registry(reference, access=delivery.access, environment=environment, policy=delivery.policy, tell=tell)
-
-
-def _by_repository(references: Iterable[Reference]) -> list[list[Reference]]:
-    groups: dict[tuple[str, str], list[Reference]] = {}
-    for reference in references:
-        groups.setdefault((reference.registry, reference.repository), []).append(reference)
-    return list(groups.values())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wasmimg.runner import Runner
     from wasmimg.stores.opened import OpenedImage
 
-__all__ = ["Built", "build", "build_lines", "check_file", "convert"]
+__all__ = ["Built", "build", "build_lines", "check_file"]
 
 
 class Built(NamedTuple):
@@ -75,21 +75,6 @@ def build(job: Job, environment: Mapping[str, str], tell: Tell = silent) -> Buil
 def build_lines(job: Job, environment: Mapping[str, str], tell: Tell = silent) -> list[str]:
     """The shell lines that do by hand what ``build`` would; nothing is touched."""
     return _Build(job, environment, tell).lines()
-
-
-def convert(
-    source: str, delivery: Delivery, annotations: Mapping[str, str], environment: Mapping[str, str], tell: Tell = silent
-) -> Shape:
-    """Write the image at SOURCE in another format or place; its layer and config stay."""
-    for output in delivery.outputs:
-        output.check()
-    opening = open_source(source, access=delivery.access, environment=environment, policy=delivery.policy, tell=tell)
-    with opening as opened:
-        image = take_image(opened, delivery.format, annotations)
-        shape = deliver(image, delivery, environment, tell)
-    if shape is None:
-        raise UsageError("nowhere to put the image", hint="name a REF to push it to, or -o oci:DIR")
-    return shape
 
 
 class _Build:

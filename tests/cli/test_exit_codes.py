@@ -75,7 +75,7 @@ def test_done_is_0(cli: Cli) -> None:
         (["check", "gone.wasm"], "no such file: gone.wasm"),
         (["verify", "gone"], "no such file: gone"),
         (["verify", "oci:gone"], "no such file: gone"),
-        (["verify", "docker-daemon:x:1"], "docker-daemon: cannot be read yet"),
+        (["verify", "docker-daemon:X:1"], "upper-case"),
         (["verify", "plugin.wasm"], "plugin.wasm is a file, and an image is wanted here"),
         (["convert", "oci:gone", "-o", "oci:out"], "no such file: gone"),
         (["@gone"], "no such file: gone"),

@@ -11,7 +11,7 @@ import pytest
 from tests.stores.fake_registry import FakeRegistry
 from tests.stores.network import resolve
 from tests.stores.samples import NOBODY, ONCE, OPEN, bytes_of, parts_of, sample, stored
-from wasmimg.errors import FileSystemFailed, ImageRefused, NetworkFailed, UsageError, WasmimgError
+from wasmimg.errors import FileSystemFailed, ImageRefused, NetworkFailed, NoEngine, UsageError, WasmimgError
 from wasmimg.events import silent
 from wasmimg.image.media_types import Format
 from wasmimg.image.reference import parse_reference
@@ -176,11 +176,14 @@ def test_a_source_without_a_path_is_a_usage_error(kind: str) -> None:
         _read(f"{kind}:")
 
 
-@pytest.mark.parametrize("kind", ["docker-daemon", "containers-storage"])
-def test_a_local_store_is_a_usage_error_with_a_way_out(kind: str) -> None:
-    with pytest.raises(UsageError, match=f"{kind}: cannot be read yet") as caught:
-        _read(f"{kind}:acme/app:v1")
-    assert "docker-archive:" in (caught.value.hint or "")
+@pytest.mark.parametrize(("kind", "program"), [("docker-daemon", "docker"), ("containers-storage", "buildah")])
+def test_a_local_store_is_read_by_its_engine(kind: str, program: str) -> None:
+    nowhere = {**NOBODY, "PATH": "/nonexistent"}
+    with pytest.raises(NoEngine, match=f"{program} is not installed"):
+        with open_source(f"{kind}:acme/app:v1", access=OPEN, environment=nowhere, policy=ONCE, tell=silent):
+            pass
+    with pytest.raises(UsageError, match="upper-case"):
+        _read(f"{kind}:acme/App:v1")
 
 
 def test_a_bare_folder_or_file_is_a_usage_error_that_names_the_prefix(tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ _COMMANDS = {
     "build": "build an image from a module, and push it",
     "check": "say whether a proxy would load a module",
     "verify": "say whether proxies would take an image",
-    "convert": "write an image in another format or place",
+    "inspect": "show what a module or an image is",
+    "extract": "write the module in an image to a file",
+    "push": "push an image as it is, if proxies would take it",
+    "copy": "copy an image as it is, with its digest",
+    "convert": "make a right image of whatever holds a module",
 }
 
 

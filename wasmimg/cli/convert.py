@@ -44,17 +44,23 @@ def command(
     debug: bool,
     **typed: Any,
 ) -> int:
-    """Write the image at SOURCE in another format, and push it to every REF.
+    """Make a right image of whatever SOURCE is, and push it to every REF.
 
-    SOURCE is docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF].
+    SOURCE is docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], a file or an
+    http(s) URL: an image of any shape, an archive, or a module. What was mended is said; between two modules
+    nothing is guessed.
+
+    \b
+    wasmimg convert ghcr.io/them/plugin:1.0 ghcr.io/me/plugin:1.0
     """
-    from wasmimg.driver import convert
+    from wasmimg.conversion import convert
 
     environment = dict(os.environ)
     request = ConvertRequest(format=form, password=read_password(password_stdin), **typed)
     delivery, annotations = plan_convert(request, environment, Path())
     with Story(quiet=quiet, verbose=verbose) as story:
-        shape = convert(source, delivery, annotations, environment, story.tell)
+        converted = convert(source, delivery, annotations, environment, story.tell)
+    shape = converted.shape
     results = [reference.pinned(shape.manifest_digest) for reference in delivery.references]
     results = results or [f"{output}@{shape.manifest_digest}" for output in delivery.outputs]
     if as_json:
@@ -63,6 +69,7 @@ def command(
                 "source": source,
                 "format": str(shape.format),
                 "results": results,
+                "mended": list(converted.mended),
                 "digests": {
                     "manifest": shape.manifest_digest,
                     "layer": shape.layer_digest,

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import UsageError
+from wasmimg.job import Request, access_of, consumers_of, load_config
+from wasmimg.retry import Policy
+from wasmimg.stores.credentials import Access
 
 __all__ = [
     "PATH",
+    "Reach",
     "annotation_option",
     "everywhere",
     "for_option",
     "format_option",
     "output_option",
     "read_password",
+    "read_reach",
     "tag_option",
     "with_registry",
 ]
@@ -76,6 +83,32 @@ def with_registry(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+class Reach(NamedTuple):
+    """How registries are reached, and for whom images are: what the options and the file say."""
+
+    access: Access
+    policy: Policy
+    environment: Mapping[str, str]
+    consumers: tuple[Consumer, ...]
+
+
+def read_reach(
+    *,
+    config: Path | None,
+    insecure: bool,
+    ca_file: Path | None,
+    username: str | None,
+    password_stdin: bool,
+    consumers: tuple[str, ...] = (),
+) -> Reach:
+    """What ``with_registry``, ``everywhere`` and ``for_option`` read, made of use; raises UsageError."""
+    environment = dict(os.environ)
+    settings = load_config(config, environment, Path())
+    typed = Request(insecure=insecure, ca_file=ca_file, username=username, password=read_password(password_stdin))
+    access = access_of(typed, settings, environment, Path())
+    return Reach(access, settings.retry, environment, consumers_of(consumers, settings))
 
 
 def read_password(wanted: bool) -> str | None:

@@ -107,7 +107,7 @@ class Manifest(NamedTuple):
         return digest_of(self.raw)
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(data: bytes | memoryview) -> str:
     """``sha256:`` and 64 hex digits."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 

@@ -9,11 +9,12 @@ take it, so that whatever is pushed can be loaded.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from wasmimg.errors import UsageError
 
-__all__ = ["DOCKER_HUB", "Reference", "is_loopback", "parse_reference"]
+__all__ = ["DOCKER_HUB", "Reference", "by_repository", "is_loopback", "parse_reference"]
 
 DOCKER_HUB = "index.docker.io"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -53,6 +54,14 @@ class Reference(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def by_repository(references: Iterable[Reference]) -> list[tuple[Reference, ...]]:
+    """``references`` in groups that one connection serves, in the order in which they came."""
+    groups: dict[tuple[str, str], list[Reference]] = {}
+    for reference in references:
+        groups.setdefault((reference.registry, reference.repository), []).append(reference)
+    return [tuple(group) for group in groups.values()]
 
 
 def is_loopback(registry: str) -> bool:

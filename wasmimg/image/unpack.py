@@ -6,18 +6,20 @@ Everything is bounded: a blob that unpacks to more than a proxy would read ends 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wasmimg.errors import ImageRefused
 from wasmimg.image.layer import ENTRY_NAME, tar_header
 from wasmimg.module.rules import TAR_LIMIT
 from wasmimg.parallel import run_all
 
-__all__ = ["GZIP_MAGIC", "UNPACK_LIMIT", "Entry", "gunzip", "gunzip_members", "list_entries"]
+__all__ = ["GZIP_MAGIC", "UNPACK_LIMIT", "Entry", "gunzip", "gunzip_members", "list_entries", "unzstd"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 # The two zero blocks, padding, and tar's habit of filling up to 10 KiB stand behind the file.
 UNPACK_LIMIT = TAR_LIMIT + 64 * 1024
+_PIECE = 32 * 1024  # bytes
+_MEMBERS = 100_000  # of a stream; more are there to keep us busy
 
 
 class Entry(NamedTuple):
@@ -36,26 +38,58 @@ def gunzip(blob: bytes, *, strict: bool = True) -> bytes:
     """
     import zlib
 
+    return _unpack(blob, lambda: zlib.decompressobj(wbits=31), zlib.error, "gzip", strict=strict)
+
+
+def unzstd(blob: bytes) -> bytes:
+    """The tar in a zstd blob of one or more frames; raises ImageRefused."""
+    from wasmimg.image.zstd import ZstdDecompressor, ZstdError
+
+    return _unpack(blob, ZstdDecompressor, ZstdError, "zstd")
+
+
+class _Unpacker(Protocol):
+    """What zlib's and zstd's objects for one member or frame have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: memoryview, max_length: int, /) -> bytes: ...
+
+
+def _unpack(
+    blob: bytes, begin: Callable[[], _Unpacker], damage: type[Exception], kind: str, *, strict: bool = True
+) -> bytes:
+    view = memoryview(blob)
     parts: list[bytes] = []
-    held = 0
-    rest = blob
-    while rest:
-        inflater = zlib.decompressobj(wbits=31)
+    held = at = members = 0
+    member: _Unpacker | None = None
+    while at < len(view):
+        if member is None:
+            member, members = begin(), members + 1
+            if members > _MEMBERS:
+                raise ImageRefused(f"the layer is a {kind} stream of more than {_MEMBERS} members")
+        # Piece by piece: what stands behind the end of a member is copied by the library each time.
+        piece = view[at : at + _PIECE]
         try:
-            part = inflater.decompress(rest, UNPACK_LIMIT - held + 1)
-        except zlib.error as error:
+            part = member.decompress(piece, UNPACK_LIMIT - held + 1)
+        except damage as error:
             if not strict and parts:
-                break
-            raise ImageRefused("the layer is no sound gzip stream", reason=str(error)) from None
+                return b"".join(parts)
+            raise ImageRefused(f"the layer is no sound {kind} stream", reason=str(error)) from None
         parts.append(part)
         held += len(part)
         if held > UNPACK_LIMIT:
             raise ImageRefused(f"the layer unpacks to more than the {TAR_LIMIT} bytes (256 MiB) that proxies read")
-        if not inflater.eof:
-            if strict:
-                raise ImageRefused("the layer is cut short: its gzip stream has no end")
-            break
-        rest = inflater.unused_data
+        at += len(piece)
+        if member.eof:
+            at -= len(member.unused_data)
+            member = None
+    if member is not None and strict:
+        raise ImageRefused(f"the layer is cut short: its {kind} stream has no end")
     return b"".join(parts)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmimg.errors import FileSystemFailed, ImageRefused, UsageError
+from wasmimg.image.bundle import Bundle, Content, bundle_of, content_of
 from wasmimg.image.layer import compress_tar, tar_header
 from wasmimg.image.manifest import Image, canonical_json, digest_of, write_manifest
 from wasmimg.image.media_types import Format
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import tarfile
 
 __all__ = [
+    "archive_kind",
     "check_archive_target",
     "docker_archive_chunks",
     "open_docker_archive",
@@ -59,11 +61,12 @@ def check_archive_target(file: Path) -> None:
         )
 
 
-def write_oci_archive(file: Path, image: Image, names: list[str | None]) -> None:
+def write_oci_archive(file: Path, image: Image | Bundle, names: list[str | None]) -> None:
     """Write ``image`` as an OCI layout in a tar; raises FileSystemFailed."""
     check_archive_target(file)
+    bundle = bundle_of(image) if isinstance(image, Image) else image
     with file_system(f"the archive {file} cannot be written"):
-        write_whole(file, _tar(layout_files(image, names)))
+        write_whole(file, _tar(layout_files(bundle, names)))
 
 
 def write_docker_archive(file: Path, image: Image, tags: list[str]) -> None:
@@ -78,15 +81,15 @@ def docker_archive_chunks(image: Image, tags: list[str]) -> Iterator[bytes]:
     config = image.config_digest.removeprefix("sha256:") + ".json"
     layer = image.layer.digest.removeprefix("sha256:") + ".tar.gz"
     listing = canonical_json([{"Config": config, "Layers": [layer], "RepoTags": tags}])
-    return _tar([(config, (image.config,)), (layer, image.layer.chunks), ("manifest.json", (listing,))])
+    files = ((config, (image.config,)), (layer, image.layer.chunks), ("manifest.json", (listing,)))
+    return _tar([(name, content_of(*chunks)) for name, chunks in files])
 
 
-def _tar(files: list[tuple[str, tuple[bytes, ...]]]) -> Iterator[bytes]:
-    for name, chunks in files:
-        size = sum(map(len, chunks))
-        yield tar_header(name, size, 0)
-        yield from chunks
-        yield b"\0" * (-size % 512)
+def _tar(files: list[tuple[str, Content]]) -> Iterator[bytes]:
+    for name, content in files:
+        yield tar_header(name, content.size, 0)
+        yield from content.chunks()
+        yield b"\0" * (-content.size % 512)
     yield b"\0" * 1024
 
 
@@ -164,6 +167,19 @@ class _Archive:
             return json.loads(self.read(name, _SMALL))
         except (ValueError, RecursionError) as error:
             raise ImageRefused(f"{name} in {self.file} is no JSON", reason=str(error)) from None
+
+
+def archive_kind(file: Path) -> str | None:
+    """``docker-archive`` or ``oci-archive``, if ``file`` is one; None for everything else.
+
+    What docker save writes since 25.0 is both, and the layout in it is not as a push would make it.
+    """
+    try:
+        with _Archive(file) as archive:
+            kinds = {"manifest.json": "docker-archive", "index.json": "oci-archive"}
+            return next((kind for name, kind in kinds.items() if archive.holds(name)), None)
+    except ImageRefused:
+        return None
 
 
 def open_oci_archive(file: Path, name: str | None) -> LayoutImage:

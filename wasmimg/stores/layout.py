@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wasmimg.errors import FileSystemFailed, ImageRefused
+from wasmimg.image.bundle import Bundle, Content, bundle_of, content_of
 from wasmimg.image.manifest import Descriptor, Image, canonical_json, parse_descriptor
-from wasmimg.image.media_types import MEDIA_TYPES, OCI_INDEX
+from wasmimg.image.media_types import OCI_INDEX
+from wasmimg.image.unpack import UNPACK_LIMIT
 from wasmimg.stores.files import aside_of, check_parent, file_system, is_aside, write_whole
-from wasmimg.stores.opened import checked
+from wasmimg.stores.opened import RawManifest, checked, named_media_type
 
 __all__ = ["REF_NAME", "LayoutImage", "check_layout_target", "index_of", "layout_files", "open_layout", "write_layout"]
 
@@ -54,6 +56,17 @@ class LayoutImage(NamedTuple):
         """A blob by descriptor."""
         return self._read(descriptor.digest, descriptor.size)
 
+    def raw_manifest(self, digest: str) -> RawManifest | None:
+        """A manifest as it is; the entry's own must be the one that the entry names."""
+        if not digest:
+            return RawManifest(self.entry.media_type, self.top())
+        data = self.read_blob(digest, None)
+        return None if data is None else RawManifest(named_media_type(data), data)
+
+    def raw_blob(self, digest: str) -> bytes | None:
+        """A blob as it is."""
+        return self.read_blob(digest, None)
+
     def _read(self, digest: str, size: int | None) -> bytes:
         return checked(self.read_blob(digest, size), digest, size, self.where)
 
@@ -77,6 +90,8 @@ def _read_blob(folder: Path, digest: str, size: int | None) -> bytes | None:
             # The size is looked at first, so that a descriptor bounds what is read.
             if size is not None and found != size:
                 raise ImageRefused(f"oci:{folder}: the blob {digest} has {found} bytes, and its descriptor says {size}")
+            if found > UNPACK_LIMIT:
+                raise ImageRefused(f"oci:{folder}: the blob {digest} has {found} bytes, more than any proxy reads")
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -128,32 +143,23 @@ def _parse_index(raw: bytes, where: str) -> dict[str, Any]:
     raise ImageRefused(f"the index.json of {where} cannot be read", hint="it is damaged, or no OCI layout")
 
 
-def layout_files(image: Image, names: Iterable[str | None]) -> list[tuple[str, tuple[bytes, ...]]]:
-    """Every file of a new layout that holds ``image``, blobs first: (path, chunks)."""
+def layout_files(bundle: Bundle, names: Iterable[str | None]) -> list[tuple[str, Content]]:
+    """Every file of a new layout that holds ``bundle``, blobs first: (path, content)."""
+    index = canonical_json({**_EMPTY_INDEX, "manifests": [_entry(bundle, name) for name in names]})
+    return [*_blobs(bundle), ("oci-layout", content_of(_VERSION)), ("index.json", content_of(index))]
+
+
+def _blobs(bundle: Bundle) -> list[tuple[str, Content]]:
+    manifests = [(one.digest, content_of(raw)) for one, raw in bundle.manifests]
     return [
-        *_blobs(image),
-        ("oci-layout", (_VERSION,)),
-        ("index.json", (canonical_json({**_EMPTY_INDEX, "manifests": [_entry(image, name) for name in names]}),)),
+        (f"blobs/sha256/{digest.removeprefix('sha256:')}", content)
+        for digest, content in dict([*bundle.blobs, *manifests]).items()
     ]
 
 
-def _blobs(image: Image) -> list[tuple[str, tuple[bytes, ...]]]:
-    return [
-        (f"blobs/sha256/{digest.removeprefix('sha256:')}", chunks)
-        for digest, chunks in (
-            (image.layer.digest, image.layer.chunks),
-            (image.config_digest, (image.config,)),
-            (image.digest, (image.manifest,)),
-        )
-    ]
-
-
-def _entry(image: Image, name: str | None) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "digest": image.digest,
-        "mediaType": MEDIA_TYPES[image.format].manifest,
-        "size": len(image.manifest),
-    }
+def _entry(bundle: Bundle, name: str | None) -> dict[str, Any]:
+    top = bundle.top
+    entry: dict[str, Any] = {"digest": top.digest, "mediaType": top.media_type, "size": top.size}
     if name:
         entry["annotations"] = {REF_NAME: name}
     return entry
@@ -176,22 +182,23 @@ def check_layout_target(folder: Path) -> None:
             )
 
 
-def write_layout(folder: Path, image: Image, name: str | None) -> None:
+def write_layout(folder: Path, image: Image | Bundle, name: str | None) -> None:
     """Add ``image`` to the layout ``folder`` as ``name``, or replace what is called so there.
 
     Safe beside other writers: a new folder appears whole, an existing one is changed under a
     lock, and index.json is replaced last. Raises FileSystemFailed.
     """
+    bundle = bundle_of(image) if isinstance(image, Image) else image
     check_layout_target(folder)
     with file_system(f"the layout {folder} cannot be written"):
-        if not os.path.lexists(folder) and _write_new(folder, layout_files(image, [name])):
+        if not os.path.lexists(folder) and _write_new(folder, layout_files(bundle, [name])):
             return
         with _locked(folder):
             check_layout_target(folder)  # again: something else may have come there first
-            _add(folder, image, name)
+            _add(folder, bundle, name)
 
 
-def _write_new(folder: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> bool:
+def _write_new(folder: Path, files: list[tuple[str, Content]]) -> bool:
     aside = aside_of(folder)
     try:
         (aside / "blobs" / "sha256").mkdir(parents=True)
@@ -210,14 +217,14 @@ def _write_new(folder: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> bool
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write_files(root: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> None:
+def _write_files(root: Path, files: list[tuple[str, Content]]) -> None:
     # All are written before the first is synced, so that the file system can flush them together.
     opened = []
     try:
-        for path, chunks in files:
+        for path, content in files:
             file = open(root / path, "xb")  # noqa: SIM115 (closed below)
             opened.append(file)
-            file.writelines(chunks)
+            file.writelines(content.chunks())
             file.flush()
         for file in opened:
             os.fsync(file.fileno())
@@ -226,7 +233,7 @@ def _write_files(root: Path, files: list[tuple[str, tuple[bytes, ...]]]) -> None
             file.close()
 
 
-def _add(folder: Path, image: Image, name: str | None) -> None:
+def _add(folder: Path, bundle: Bundle, name: str | None) -> None:
     if not (folder / "oci-layout").exists():
         # First, so that a folder in which this fails midway still is what it was going to be.
         write_whole(folder / "oci-layout", (_VERSION,))
@@ -234,18 +241,18 @@ def _add(folder: Path, image: Image, name: str | None) -> None:
     if (folder / "index.json").exists():
         index |= _parse_index((folder / "index.json").read_bytes(), str(folder))
     (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-    for path, chunks in _blobs(image):
-        if not _holds(folder / path, chunks):
-            write_whole(folder / path, chunks)
+    for path, content in _blobs(bundle):
+        if not _holds(folder / path, content):
+            write_whole(folder / path, content.chunks())
     kept = [one for one in index["manifests"] if _name_of(one) != name]
-    write_whole(folder / "index.json", (canonical_json({**index, "manifests": [*kept, _entry(image, name)]}),))
+    write_whole(folder / "index.json", (canonical_json({**index, "manifests": [*kept, _entry(bundle, name)]}),))
 
 
-def _holds(path: Path, chunks: tuple[bytes, ...]) -> bool:
-    if not path.exists() or path.stat().st_size != sum(map(len, chunks)):
+def _holds(path: Path, content: Content) -> bool:
+    if not path.exists() or path.stat().st_size != content.size:
         return False
     with open(path, "rb") as file:
-        return all(file.read(len(chunk)) == chunk for chunk in chunks)
+        return all(file.read(len(chunk)) == chunk for chunk in content.chunks())
 
 
 @contextmanager

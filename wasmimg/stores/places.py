@@ -24,10 +24,19 @@ from wasmimg.stores.credentials import Access
 from wasmimg.stores.layout import check_layout_target, open_layout, write_layout
 from wasmimg.stores.opened import OpenedImage
 
-__all__ = ["OUTPUT_KINDS", "Output", "open_source", "parse_output"]
+__all__ = [
+    "OUTPUT_KINDS",
+    "NamedOutput",
+    "Output",
+    "has_prefix",
+    "named_output",
+    "open_source",
+    "parse_output",
+    "registry_reference",
+]
 
 OUTPUT_KINDS = ("oci", "oci-archive", "docker-archive")
-_LATER = ("docker-daemon", "containers-storage")
+_ENGINE_STORES = ("docker-daemon", "containers-storage")
 
 
 class Output(NamedTuple):
@@ -67,6 +76,12 @@ class Output(NamedTuple):
         return open_docker_archive(self.path)
 
 
+def has_prefix(text: str) -> bool:
+    """Whether SOURCE says itself what it is: ``docker://``, ``oci:``..."""
+    kind, colon, _ = text.partition(":")
+    return text.startswith("docker://") or (bool(colon) and kind in (*OUTPUT_KINDS, *_ENGINE_STORES))
+
+
 def parse_output(text: str, folder: Path) -> Output:
     """Read ``oci:DIR``, ``oci-archive:FILE``, ``docker-archive:FILE``; raises UsageError.
 
@@ -85,16 +100,52 @@ def parse_output(text: str, folder: Path) -> Output:
     return Output(kind, folder / path)
 
 
+class NamedOutput(NamedTuple):
+    """A file output and the name of the image in it, if it shall have one."""
+
+    output: Output
+    name: str | None
+
+
+def named_output(text: str, folder: Path) -> NamedOutput | None:
+    """Read ``oci:DIR[:NAME]`` and ``oci-archive:FILE[:NAME]``, which keep an image as it is.
+
+    None for what has no prefix; raises UsageError for one that cannot keep the digest.
+    """
+    if not has_prefix(text):
+        return None
+    kind, _, rest = text.partition(":")
+    if kind not in ("oci", "oci-archive"):
+        raise UsageError(
+            f"{kind}: cannot keep an image as it is",
+            hint="copy to oci:DIR or oci-archive:FILE, or use wasmimg convert SOURCE -f docker -o docker-archive:FILE",
+        )
+    path, name = _path_and_name(rest)
+    if name is None and not os.path.exists(path):  # nothing is there yet: the path ends at the first colon
+        head, _, name = rest.partition(":")
+        path = Path(head)
+    return NamedOutput(parse_output(f"{kind}:{path}", folder), name or None)
+
+
+def registry_reference(text: str) -> Reference | None:
+    """The reference that SOURCE names in a registry; None for every other place."""
+    if text.startswith("docker://") or not (has_prefix(text) or os.path.exists(text)):
+        return parse_reference(text.removeprefix("docker://"))
+    return None
+
+
 @contextmanager
 def open_source(
     text: str, *, access: Access, environment: Mapping[str, str], policy: Policy, tell: Tell
 ) -> Iterator[OpenedImage]:
     """The image at SOURCE, as skopeo and buildah write it; raises UsageError and what reading raises."""
     kind, colon, rest = text.partition(":")
-    if kind in _LATER and colon:
-        raise UsageError(
-            f"{kind}: cannot be read yet", hint="save the image to an archive first, and name that: docker-archive:FILE"
-        )
+    if kind in _ENGINE_STORES and colon:
+        from wasmimg.stores.engine_stores import open_engine_store
+
+        with open_engine_store(kind, rest, environment=environment, policy=policy, tell=tell) as opened:
+            yield opened
+        return
     if text.startswith("docker://") or not (colon and kind in OUTPUT_KINDS):
         from wasmimg.stores.registry import Registry
 
@@ -127,6 +178,8 @@ def _bare(text: str) -> str:
             f"{text} is a file, and an image is wanted here",
             hint=f"an archive is named oci-archive:{text} or docker-archive:{text}",
         )
+    if text.startswith(("/", "./", "../")):  # a path, and no reference
+        raise UsageError(f"no such file: {text}")
     if "/" not in text:
         raise UsageError(f"no such file: {text}", hint="an image of Docker Hub is named docker://" + text)
     return text
