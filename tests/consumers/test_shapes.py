@@ -9,7 +9,9 @@ from integration.registry.zoo import ZOO, Animal
 from tests.consumers.places import Place
 from wasmimg.consumers.fetcher import Shelf, fetch, judge
 from wasmimg.consumers.selection import Consumer, parse_consumer
+from wasmimg.image.layer import tar_header
 from wasmimg.image.manifest import canonical_json, digest_of
+from wasmimg.module.rules import TAR_LIMIT
 from wasmimg.verification import report_on
 
 _SOURCE = "docker://r.io/acme/plugin:v1"
@@ -185,6 +187,15 @@ def test_a_layer_that_was_unpacked_already_is_not_read_again() -> None:
     (verdict,) = judge(place, _ISTIO, tars={digest_of(LAYER): tar(("plugin.wasm", MODULE))})
     assert verdict.accepted
     assert digest_of(LAYER) not in place.read
+
+
+@pytest.mark.parametrize("over, words", [(0, ""), (1, "failed to read plugin.wasm: unexpected EOF")])
+def test_the_limit_holds_for_what_was_unpacked_already(over: int, words: str) -> None:
+    size = TAR_LIMIT - 512 + over
+    unpacked = tar_header("plugin.wasm", size, 0) + MODULE[:8] + bytes(size - 8 + 1024)
+    (verdict,) = judge(Place(GOOD), _ISTIO, tars={digest_of(LAYER): unpacked})
+    assert verdict.accepted == (not words)
+    assert words in verdict.words
 
 
 def test_indexes_in_indexes_without_end_are_an_error_of_ours() -> None:

@@ -97,9 +97,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Place]:
         yield _Place(registry, tokens, elsewhere, environment)
 
 
+_WITH_A_PASSWORD = pytest.mark.parametrize("place", ["password"], indirect=True)
 _ZEROS = "sha256:" + "0" * 64
 
 
+@_WITH_A_PASSWORD
 @pytest.mark.parametrize(
     "part, act, error",
     [
@@ -278,6 +280,7 @@ _ODD: dict[str, Callable[[], Reply]] = {
 }
 
 
+@_WITH_A_PASSWORD
 @pytest.mark.parametrize("way", _ODD)
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "GET"])
 def test_odd_answers_end_in_an_error_of_ours_or_not_at_all(place: _Place, way: str, method: str) -> None:

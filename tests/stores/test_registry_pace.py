@@ -10,6 +10,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.stores.fake_server import Reply, answer, endless, slow, stall, with_h
 from tests.stores.samples import NOBODY, ONCE, OPEN, QUICK, bytes_of, connect, no_pauses, parts_of, sample, stored
 from wasmimg.errors import ImageRefused, NetworkFailed
 from wasmimg.image.manifest import MANIFEST_LIMIT
+from wasmimg.stores import sockets
 from wasmimg.stores.transport import Transport
 
 _IDLE = 0.25  # seconds
@@ -98,6 +100,48 @@ def test_a_server_that_stops_reading_is(size: int) -> None:
 def test_a_refusal_that_comes_before_the_end_is_heard() -> None:
     with _reader(_with_a_refusal) as host:
         assert _put(host, 8_000_000) == 403
+
+
+def test_after_a_refusal_of_a_body_the_connection_is_not_used_again() -> None:
+    with FakeRegistry() as registry:
+        transport = Transport(registry.host, "acme/app", OPEN, NOBODY, _IDLE)
+        registry.fault(answer(403), "PUT")
+        for _ in range(2):  # what was not sent of the body would be read as the next request
+            transport.request("PUT", "/v2/x", doing="push", body=lambda: (b"x",), size=1, accept=(403, 404))
+        transport.close()
+        assert registry.connections == 2
+
+
+class _Stuck:
+    """A socket that takes no byte at first, as one does whose buffer is full."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+        self.taken = b""
+
+    def send(self, data: memoryview) -> int:
+        self._left -= 1
+        if self._left >= 0:
+            raise TimeoutError("timed out")
+        self.taken += data[:2]
+        return min(2, len(data))
+
+
+@pytest.mark.parametrize("unsent, arrives", [([9, 6, 3, 0], True), ([9, 6, 6, 0], False), ([None] * 4, False)])
+def test_a_full_buffer_that_empties_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, unsent: list[int | None], arrives: bool
+) -> None:
+    told = iter([*unsent, *[0] * 9])
+    monkeypatch.setattr(sockets, "unsent", lambda _: next(told))
+    monkeypatch.setattr(sockets, "wait_for_read", lambda *_: False)
+    connection: Any = sockets.POOLS["http"].ConnectionCls("127.0.0.1")
+    connection.sock = stuck = _Stuck(3)
+    if arrives:
+        connection.send(b"hello")
+        assert stuck.taken == b"hello"
+    else:
+        with pytest.raises(TimeoutError):
+            connection.send(b"hello")
 
 
 def test_a_body_that_comes_slowly_is_read_to_its_end() -> None:

@@ -162,6 +162,16 @@ def test_a_token_that_has_expired_is_not_sent(
     assert tokens.asked == [[_PULL]] * 2
 
 
+def test_a_token_is_renewed_before_it_expires_on_the_way(
+    client: Registry, registry: GuardedRegistry, tokens: TokenServer
+) -> None:
+    stored(registry, sample())
+    client.open().top()
+    tokens.now += 295
+    client.open().top()
+    assert len(tokens.asked) == 2
+
+
 def test_what_has_gone_by_of_a_tokens_life_counts(
     client: Registry, registry: GuardedRegistry, tokens: TokenServer
 ) -> None:

@@ -43,6 +43,7 @@ class _Header(NamedTuple):
     name: bytes
     kind: int
     size: int
+    extended: bool = False  # blocks with more of the map of a sparse file follow
 
 
 class _Cursor:
@@ -118,9 +119,11 @@ def read_entries(tar: Stream) -> Iterator[GoEntry]:
                 kind = ord("5") if name.endswith(b"/") else ord("0")
             stored = _stored(kind, header.size)
             sparse = kind == ord("S") or _is_sparse(records)
+            if kind == ord("S") and header.extended:
+                _skip_map(cursor)
             if sparse and records.get(b"GNU.sparse.name"):
                 name = records[b"GNU.sparse.name"]
-            yield GoEntry(name, kind, header.size, start, stored, sparse)
+            yield GoEntry(name, kind, header.size, cursor.at, stored, sparse)
             records, long_name = {}, b""
             cursor.skip(stored)
         if not cursor.pad(-stored % _BLOCK):
@@ -133,6 +136,15 @@ def _stored(kind: int, size: int) -> int:
     if size < 0:
         raise GoError(_INVALID)
     return size
+
+
+def _skip_map(cursor: _Cursor) -> None:
+    more = True
+    while more:
+        block = cursor.block()
+        if block is None:
+            raise GoError(cursor.tar.or_unexpected())
+        more = block[504] > 0
 
 
 def _is_sparse(records: dict[bytes, bytes]) -> bool:
@@ -168,7 +180,7 @@ def _read_header(cursor: _Cursor) -> _Header | None:
             _number(block[488:500])
     elif block[257:265] == b"ustar  \0":
         prefix = _buggy_prefix(block)
-    return _Header(prefix + b"/" + name if prefix else name, block[156], size)
+    return _Header(prefix + b"/" + name if prefix else name, block[156], size, block[482] > 0)
 
 
 def _buggy_prefix(block: bytes) -> bytes:

@@ -250,6 +250,7 @@ class Transport:
             decode_content=False,
             timeout=urllib3.Timeout(connect=self._idle, read=self._idle),
         )
+        connection = response.connection
         # What a redirect or a refusal says may be longer than the blob that was asked for.
         limit = call.limit if response.status < 300 else _ERROR_BODY
         content, whole = b"", call.method == "HEAD"
@@ -262,9 +263,12 @@ class Transport:
             elif not whole:
                 content, whole = _words(response, limit, self._idle)
         finally:
-            # A refusal may have come before all of the body was sent.
-            keep = whole and (response.status < 400 or call.body is None)
-            response.release_conn() if keep else response.close()
+            if whole and (response.status < 400 or call.body is None):
+                response.release_conn()
+            else:  # a refusal may have come before all of the body was sent
+                response.close()
+                if connection is not None:
+                    connection.close()
         if not whole and response.status < 300:
             raise ImageRefused(f"{self.registry} sends more than the {limit} bytes that were to be expected")
         fields = {name.lower(): response.headers[name] for name in response.headers}
