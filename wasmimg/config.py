@@ -75,7 +75,7 @@ def read_config(path: Path) -> Config:
         "format": _string,
         "engine": _string,
         "for": _strings,
-        "insecure": _strings,
+        "insecure": _hosts,
         "jobs": _count,
     }
     values = _values(table, {**known, "retry": _table, "plugins": _table}, str(path), "")
@@ -176,6 +176,13 @@ def _strings(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(_is_text(one) and one for one in value):
         raise _wrong(where, "a list of strings", value)
     return tuple(value)
+
+
+def _hosts(value: object, where: str) -> tuple[str, ...]:
+    hosts = _strings(value, where)
+    if any("/" in host for host in hosts):
+        raise _wrong(where, "a list of hosts, each HOST or HOST:PORT", value)
+    return hosts
 
 
 def _pairs(value: object, where: str) -> tuple[tuple[str, str], ...]:

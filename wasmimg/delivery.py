@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.consumers.selection import Consumer
-from wasmimg.errors import NotAllowed, WasmimgError
+from wasmimg.errors import NotAllowed, UsageError, WasmimgError
 from wasmimg.events import Event, Tell
 from wasmimg.image.layer import Layer
 from wasmimg.image.manifest import Image
@@ -16,7 +16,7 @@ from wasmimg.image.shape import Shape
 from wasmimg.readback import prove
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access
-from wasmimg.stores.opened import OpenedImage
+from wasmimg.stores.opened import LocalImage, OpenedImage
 from wasmimg.stores.places import Output
 
 if TYPE_CHECKING:
@@ -44,20 +44,29 @@ class Delivery(NamedTuple):
 def deliver(image: Image, delivery: Delivery, environment: Mapping[str, str], tell: Tell) -> Shape | None:
     """Write ``image`` to every output, push it if that is asked, and prove it in each place.
 
-    None when there was no place. Raises a WasmimgError in its class.
+    It is proven before that, too: what a chosen consumer would refuse replaces nothing. None
+    when there was no place. Raises a WasmimgError in its class.
     """
+    made = LocalImage(
+        "the image",
+        True,
+        image.manifest,
+        {image.layer.digest: b"".join(image.layer.chunks), image.config_digest: image.config},
+    )
+    tars: dict[str, bytes] = {}
+    _proven(made, delivery, image.layer.module_digest, image.layer, tars)
     shape: Shape | None = None
     for output in delivery.outputs:
         tell(Event("step", f"write {output}"))
         output.write(image, delivery.references)
         opened = output.open(delivery.references)
-        shape = _proven(opened, delivery, image.layer.module_digest, image.layer)
+        shape = _proven(opened, delivery, image.layer.module_digest, image.layer, tars)
     if delivery.push:
         for references in by_repository(delivery.references):
             with open_registry(references[0], delivery, environment, tell) as registry:
                 tell(Event("step", f"push {', '.join(map(str, references))}"))
                 registry.push(image, references)
-        shape = read_pushed(delivery, image.layer.module_digest, environment, tell, written=image.layer)
+        shape = read_pushed(delivery, image.layer.module_digest, environment, tell, written=image.layer, tars=tars)
     return shape
 
 
@@ -68,6 +77,7 @@ def read_pushed(
     tell: Tell,
     *,
     written: Layer | None = None,
+    tars: dict[str, bytes] | None = None,
 ) -> Shape:
     """Read every reference back from its registry and prove what is there; raises ImageRefused."""
     tell(Event("step", "read it back"))
@@ -78,25 +88,32 @@ def read_pushed(
             with open_registry(reference, delivery, environment, tell) as registry:
                 # Further tags of a repository mostly name the very manifest that was proven.
                 if proven is None or registry.digest() != proven.manifest_digest:
-                    proven = _proven(registry.open(), delivery, module_digest, written)
+                    proven = _proven(registry.open(), delivery, module_digest, written, tars)
                 shapes.append(proven)
     return shapes[0]
 
 
-def _proven(opened: OpenedImage, delivery: Delivery, module_digest: str | None, written: Layer | None) -> Shape:
+def _proven(
+    opened: OpenedImage,
+    delivery: Delivery,
+    module_digest: str | None,
+    written: Layer | None,
+    tars: dict[str, bytes] | None,
+) -> Shape:
     return prove(
         opened,
         wanted=delivery.format,
         module_digest=module_digest,
         consumers=delivery.consumers,
         written=written,
+        tars=tars,
     )
 
 
 def check_access(delivery: Delivery, environment: Mapping[str, str], tell: Tell) -> bool:
     """Ask every registry whether we may push there, before an engine spends a minute on it.
 
-    Raises NotAllowed. False when a registry cannot be asked from here; a daemon elsewhere may
+    Raises NotAllowed, and UsageError for credentials that cannot be read. False when a registry cannot be asked from here; a daemon elsewhere may
     still reach it.
     """
     policy = delivery.policy
@@ -109,7 +126,7 @@ def check_access(delivery: Delivery, environment: Mapping[str, str], tell: Tell)
         with open_registry(references[0], asking, environment, tell) as registry:
             try:
                 registry.check_push()
-            except NotAllowed:
+            except (NotAllowed, UsageError):
                 raise
             except WasmimgError as error:
                 tell(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.delivery import Delivery, check_access, deliver, read_pushed
 from wasmimg.engines.base import Finish, Order, Plan, check_plan, finish_of
-from wasmimg.errors import ImageRefused, ModuleRefused, NetworkFailed, NoEngine, UsageError
+from wasmimg.errors import FileSystemFailed, ImageRefused, ModuleRefused, NetworkFailed, NoEngine, UsageError
 from wasmimg.events import Event, Tell, silent
 from wasmimg.image.layer import build_layer
 from wasmimg.image.manifest import build_image
@@ -136,14 +136,20 @@ class _Build:
             choice = self._choose(dry_run=False)
             self._note(f"engine {choice.engine}: {choice.why}")
             plan = self._plan(choice)
+            if job.load and choice.engine != "docker":
+                self._require_docker()
             shape = (
                 self._embedded(module, plan) if choice.engine == "embedded" else self._by_engine(module, plan, choice)
             )
         in_store = not job.push and not job.outputs
         digest = None if in_store else shape.manifest_digest
         if job.digest_file is not None and digest is not None:
-            with file_system(f"the digest file {job.digest_file} cannot be written"):
-                write_whole(job.digest_file, (digest.encode(),))
+            try:
+                with file_system(f"the digest file {job.digest_file} cannot be written"):
+                    write_whole(job.digest_file, (digest.encode(),))
+            except FileSystemFailed as error:
+                error.reason = "the image itself is done: " + ", ".join(self._results(digest))
+                raise
         return Built(
             plugin=job.plugin,
             module=str(job.module),
@@ -193,15 +199,27 @@ class _Build:
             )
 
     def _choose(self, *, dry_run: bool) -> Choice:
+        return self._choose_engine(self._job.engine, dry_run=dry_run)
+
+    def _choose_engine(self, asked: str, *, dry_run: bool) -> Choice:
         from wasmimg.engines.probe import choose
 
         return choose(
-            self._job.engine,
+            asked,
             self._job.spec.format,
             environment=self._environment,
             idle=self._job.policy.idle_timeout,
             dry_run=dry_run,
         )
+
+    def _require_docker(self) -> None:
+        """Ask docker before anything is pushed, and not only when it is to load the image."""
+        try:
+            self._choose_engine("docker", dry_run=False)
+        except NoEngine as error:
+            error.message = f"--load hands the image to docker: {error.message}"
+            error.hint = "start docker, or leave --load out"
+            raise
 
     def _plan(self, choice: Choice) -> Plan:
         if choice.engine == "docker":

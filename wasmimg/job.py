@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from wasmimg.collisions import check_digest_file, check_places, check_plugins
 from wasmimg.config import Config, Plugin, expand, expand_plugin, find_config, read_config
 from wasmimg.consumers.selection import Consumer, parse_consumer
 from wasmimg.delivery import Delivery
 from wasmimg.engines.base import Dockerfile
-from wasmimg.errors import FileSystemFailed, UsageError
+from wasmimg.errors import UsageError
 from wasmimg.image.manifest import ImageSpec
 from wasmimg.image.media_types import Format
 from wasmimg.image.platform import DEFAULT_PLATFORM, parse_platform
 from wasmimg.image.reference import Reference, parse_reference
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access, Credentials
-from wasmimg.stores.files import check_parent
 from wasmimg.stores.places import Output, parse_output
 
 __all__ = [
@@ -116,13 +116,18 @@ def plan_jobs(request: Request, environment: Mapping[str, str], folder: Path) ->
     if request.module is not None or request.dockerfile is not None:
         if request.plugins:
             raise UsageError("a module and --plugin exclude each other", hint="leave one of them out")
-        return (_job(request, config, None, environment, folder),), config
+        job = _job(request, config, None, environment, folder)
+        check_places(job)
+        return (job,), config
     jobs = tuple(
         _job(request, config, expand_plugin(plugin, environment, config.path), environment, folder)
         for plugin in _chosen(request, config)
     )
     if len(jobs) > 1:
         _refuse_sharing(request)
+        check_plugins(jobs)
+    for job in jobs:
+        check_places(job)
     return jobs, config
 
 
@@ -276,7 +281,7 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
     if request.digest_file is not None:
         if not request.push and not outputs:
             raise UsageError("--digest-file needs --push or -o", hint="an image in an engine's store has no digest yet")
-        _check_file(folder / request.digest_file, module)
+        check_digest_file(folder / request.digest_file)
     return Job(
         module=module,
         spec=ImageSpec(
@@ -384,11 +389,3 @@ def _epoch(environment: Mapping[str, str]) -> int:
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 1 << 33:
         raise UsageError(f"SOURCE_DATE_EPOCH is {text[:40]!r}, and not a number of seconds since 1970")
     return int(text)
-
-
-def _check_file(path: Path, module: Path) -> None:
-    if os.path.isdir(path):
-        raise FileSystemFailed(f"{path} is in the way: it is a folder", hint="name a file")
-    if os.path.exists(path) and os.path.exists(module) and os.path.samefile(path, module):
-        raise FileSystemFailed(f"{path} is in the way: it is the module", hint="name another file for the digest")
-    check_parent(path, "the digest file")

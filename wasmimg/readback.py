@@ -24,19 +24,25 @@ def prove(
     module_digest: str | None,
     consumers: tuple[Consumer, ...],
     written: Layer | None = None,
+    tars: dict[str, bytes] | None = None,
 ) -> Shape:
     """The shape of the image, which every one of ``consumers`` takes; raises ImageRefused.
 
     ``wanted`` is the format it must have on the wire; an image that has none there is not asked.
     ``written`` is the layer that was put there, if wasmimg did: where the same bytes come back
-    and their gzip members are known, those are unpacked side by side.
+    and their gzip members are known, those are unpacked side by side. ``tars`` keeps what a layer
+    unpacks to, by its digest, from one proof to the next.
     """
     manifest, config, blob = _parts(opened, wanted if opened.wire else None)
     if written is not None and manifest.layers[0].digest != written.digest:
         written = None
-    tar = gunzip_members(blob, written.members) if written and written.members else gunzip(blob)
+    tars = {} if tars is None else tars
+    layer = manifest.layers[0].digest
+    if layer not in tars:
+        tars[layer] = gunzip_members(blob, written.members) if written and written.members else gunzip(blob)
+    tar = tars[layer]
     shape = prove_shape(manifest, config, blob, tar, module_digest=module_digest, written=written)
-    for verdict in judge(opened, consumers, tars={shape.layer_digest: tar}):
+    for verdict in judge(opened, consumers, tars={layer: tar}):
         if not verdict.accepted:
             raise refusal(opened.where, verdict)
     return shape

@@ -124,7 +124,9 @@ _TEXTS: tuple[tuple[str, Diagnosis | None], ...] = (
     (r"toomanyrequests|too many requests", Diagnosis(Kind.TRANSIENT, NetworkFailed, _LIMITED)),
     (
         r"no such image|image not known|reference does not exist|does not exist locally|tag does not exist",
-        Diagnosis(Kind.PERMANENT, ImageRefused, "check the name; docker image ls and buildah images list what is there"),
+        Diagnosis(
+            Kind.PERMANENT, ImageRefused, "check the name; docker image ls and buildah images list what is there"
+        ),
     ),
     (
         r"name unknown|repository name not known|manifest unknown",

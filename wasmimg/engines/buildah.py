@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish_of, own_push
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.reference import Reference, is_loopback
 
-__all__ = ["PROBE", "plan_buildah"]
+__all__ = ["PROBE", "plan_buildah", "readable_by_buildah"]
 
 PROBE = Step("ask buildah", ("buildah", "info"))
+
+
+def readable_by_buildah(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` without a DOCKER_CONFIG that has no config.json: buildah stops there, whatever it is to do."""
+    folder = environment.get("DOCKER_CONFIG")
+    gone = folder and not os.path.exists(os.path.join(folder, "config.json"))
+    return {name: value for name, value in environment.items() if not (gone and name == "DOCKER_CONFIG")}
 
 
 def plan_buildah(order: Order) -> Plan:

@@ -54,6 +54,11 @@ def docker_facts(version: str, driver_status: str, buildx: bool, wants_buildkit:
     except (ValueError, KeyError, TypeError):
         hint = "use --engine buildah" if "podman" in version.lower() or "APIVersion" in version else None
         raise NoEngine("what is called docker here is not docker", reason=version[:200] or None, hint=hint) from None
+    if major >= 23 and not buildx and wants_buildkit in _TRUE:
+        raise NoEngine(
+            "docker cannot build here: DOCKER_BUILDKIT asks for BuildKit, and the plugin buildx is not installed",
+            hint="install docker-buildx, unset DOCKER_BUILDKIT, or use --engine embedded",
+        )
     # From client 23 on BuildKit is the plugin buildx; before, the client speaks it itself, on request.
     buildkit = buildx and wants_buildkit not in _FALSE if major >= 23 else wants_buildkit in _TRUE
     return DockerFacts(name, buildkit, "io.containerd.snapshotter" in driver_status)

@@ -79,8 +79,8 @@ def parse_dockerfile(text: str) -> tuple[Instruction, ...]:
 
 
 def _instruction(line: int, parts: list[str]) -> Instruction:
-    name, _, rest = " ".join(parts).strip().partition(" ")
-    return Instruction(line, name.upper(), rest.strip())
+    name, *rest = " ".join(parts).strip().split(maxsplit=1)
+    return Instruction(line, name.upper(), rest[0].strip() if rest else "")
 
 
 def check_dockerfile(text: str, *, name: str = "Dockerfile") -> str:

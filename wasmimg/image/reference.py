@@ -102,6 +102,9 @@ def parse_reference(text: str, *, what: str = "the image reference") -> Referenc
         registry, repository = first, rest
         if not _HOST.fullmatch(registry):
             raise refuse(f"{registry!r} is no host name")
+        port = re.search(r":([0-9]+)$", registry)
+        if port and int(port[1]) > 65535:
+            raise refuse(f"there is no port {port[1]}")
         if registry.lower() in _HUB_NAMES:
             registry = DOCKER_HUB
     elif slash and first == "localhost":

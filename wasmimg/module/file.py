@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wasmimg.errors import UsageError
+from wasmimg.errors import ModuleRefused, UsageError
+from wasmimg.module.rules import TAR_LIMIT
 
 __all__ = ["open_module"]
+
+_LARGEST = 4 * TAR_LIMIT  # bytes
 
 
 @contextmanager
@@ -19,7 +22,8 @@ def open_module(path: Path) -> Iterator[memoryview]:
     """The bytes of the module at ``path``; symbolic links are followed.
 
     Raises UsageError when it is missing, unreadable, no regular file, or written to while
-    it was read (the image would hold a mixture).
+    it was read (the image would hold a mixture), and ModuleRefused when it is far larger than
+    what proxies read. What happens to the file after that is of no matter.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -34,11 +38,12 @@ def open_module(path: Path) -> Iterator[memoryview]:
             raise UsageError(f"{path} is a directory", hint="name the .wasm file in it")
         if not stat.S_ISREG(before.st_mode):
             raise UsageError(f"{path} is not a regular file", hint="save the module to a file first")
-        if before.st_size == 0:  # an empty file cannot be mapped
-            yield memoryview(b"")
-            return
-        # It is unmapped with its last view, and not here: after an interrupt a traceback still holds some.
-        yield memoryview(mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ))
+        if before.st_size > _LARGEST:
+            raise ModuleRefused(
+                f"{path} has {before.st_size} bytes, and proxies read at most {TAR_LIMIT} (256 MiB)",
+                hint="is that the module? strip it (wasm-opt --strip-debug -Os), or load data at run time",
+            )
+        data = _read(descriptor, before.st_size)
         after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UsageError(
@@ -46,3 +51,20 @@ def open_module(path: Path) -> Iterator[memoryview]:
             )
     finally:
         os.close(descriptor)
+    yield data
+
+
+def _read(descriptor: int, size: int) -> memoryview:
+    """The first ``size`` bytes in a memory map of our own.
+
+    Not a map of the file: when that is cut short, as compilers and cp begin, a touch of it ends the process.
+    """
+    if size == 0:  # nothing can be mapped
+        return memoryview(b"")
+    # It is unmapped with its last view, and not here: after an interrupt a traceback still holds some.
+    view = memoryview(mmap.mmap(-1, size))
+    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+        at = 0
+        while at < size and (count := file.readinto(view[at:])):
+            at += count
+    return view[:at].toreadonly()

@@ -52,11 +52,11 @@ def check_archive_target(file: Path) -> None:
         raise FileSystemFailed(
             f"{file} is in the way: an archive is a file, and that is none", hint="name another file"
         )
-    with file_system(f"{file} cannot be read"), open(file, "rb") as stream:
-        head = stream.read(512)
-    if head and head[257:262] != b"ustar":
+    with file_system(f"{file} cannot be read"):
+        empty = file.stat().st_size == 0
+    if not empty and archive_kind(file) is None:
         raise FileSystemFailed(
-            f"{file} is in the way: it is not an archive, and will not be overwritten",
+            f"{file} is in the way: it is no archive of images, and will not be overwritten",
             hint="remove it, or name another file",
         )
 

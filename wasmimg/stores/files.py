@@ -32,8 +32,9 @@ def check_parent(path: Path, what: str) -> None:
 def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
     """Write ``chunks`` to ``path``, replacing what is there only once all of them are on disk.
 
-    Raises OSError; then ``path`` is as it was.
+    A symbolic link is followed. Raises OSError; then ``path`` is as it was.
     """
+    path = Path(os.path.realpath(path))
     aside = aside_of(path)
     try:
         # 0666 and not mkstemp's 0600: the result has the mode that a plain open would give it.

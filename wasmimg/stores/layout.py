@@ -180,6 +180,12 @@ def check_layout_target(folder: Path) -> None:
             raise FileSystemFailed(
                 f"the folder {folder} holds something else than an OCI layout", hint="name a new or an empty folder"
             )
+        index = folder / "index.json"
+        if index.exists():
+            try:
+                _parse_index(index.read_bytes(), str(folder))
+            except ImageRefused as error:
+                raise FileSystemFailed(f"{folder} is in the way: {error.message}", hint=error.hint) from None
 
 
 def write_layout(folder: Path, image: Image | Bundle, name: str | None) -> None:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from wasmimg.errors import NetworkFailed
-from wasmimg.retry import Kind, classify_status
 from wasmimg.stores.answer import Answer
 from wasmimg.stores.transport import Transport
 
@@ -20,7 +19,6 @@ __all__ = ["PUSH", "Blob", "Progress", "Uploads"]
 
 PUSH = "pull,push"
 _CHUNK = 1024 * 1024  # bytes: what nginx takes as long as nobody tells it otherwise
-_NO_MOUNT = {status for status in range(400, 500) if classify_status(status) is not Kind.TRANSIENT}
 _BINARY = {"Content-Type": "application/octet-stream"}
 
 Progress = Callable[[str, int, int], None]  # digest, bytes sent so far, size; anew with each attempt
@@ -63,7 +61,7 @@ class Uploads:
         return answer.status == 200
 
     def mount(self, blob: Blob, source: str) -> bool:
-        """Let the registry take ``blob`` from its repository ``source``; False if it cannot or may not."""
+        """Let the registry take ``blob`` from its repository ``source``; False if it began an upload instead."""
         query = f"mount={quote(blob.digest, safe=':')}&from={quote(source, safe='')}"
         answer = self._transport.request(
             "POST",
@@ -71,7 +69,6 @@ class Uploads:
             doing=self._doing,
             actions=PUSH,
             source=source,
-            accept=_NO_MOUNT,
         )
         if answer.status == 202:
             self._mounted = self._session(answer)
