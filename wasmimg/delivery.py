@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import NotAllowed, UsageError, WasmimgError
-from wasmimg.events import Event, Tell
+from wasmimg.events import Event, Tell, told_progress
 from wasmimg.image.layer import Layer
 from wasmimg.image.manifest import Image
 from wasmimg.image.media_types import Format
@@ -53,7 +53,7 @@ def deliver(image: Image, delivery: Delivery, environment: Mapping[str, str], te
         image.manifest,
         {image.layer.digest: b"".join(image.layer.chunks), image.config_digest: image.config},
     )
-    tars: dict[str, bytes] = {}
+    tars: dict[str, bytes | memoryview] = {}
     _proven(made, delivery, image.layer.module_digest, image.layer, tars)
     shape: Shape | None = None
     for output in delivery.outputs:
@@ -77,7 +77,7 @@ def read_pushed(
     tell: Tell,
     *,
     written: Layer | None = None,
-    tars: dict[str, bytes] | None = None,
+    tars: dict[str, bytes | memoryview] | None = None,
 ) -> Shape:
     """Read every reference back from its registry and prove what is there; raises ImageRefused."""
     tell(Event("step", "read it back"))
@@ -98,7 +98,7 @@ def _proven(
     delivery: Delivery,
     module_digest: str | None,
     written: Layer | None,
-    tars: dict[str, bytes] | None,
+    tars: dict[str, bytes | memoryview] | None,
 ) -> Shape:
     return prove(
         opened,
@@ -143,4 +143,11 @@ def open_registry(reference: Reference, delivery: Delivery, environment: Mapping
     """The repository of ``reference``."""
     from wasmimg.stores.registry import Registry
 
-    return Registry(reference, access=delivery.access, environment=environment, policy=delivery.policy, tell=tell)
+    return Registry(
+        reference,
+        access=delivery.access,
+        environment=environment,
+        policy=delivery.policy,
+        tell=tell,
+        progress=told_progress(tell, f"push {reference}"),
+    )

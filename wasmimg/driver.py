@@ -13,7 +13,7 @@ from wasmimg.delivery import Delivery, check_access, deliver, read_pushed
 from wasmimg.engines.base import Finish, Order, Plan, check_plan, finish_of
 from wasmimg.errors import FileSystemFailed, ImageRefused, ModuleRefused, NetworkFailed, NoEngine, UsageError
 from wasmimg.events import Event, Tell, silent
-from wasmimg.image.layer import build_layer
+from wasmimg.image.layer import ModuleTar, compress_tar, open_in_tar
 from wasmimg.image.manifest import build_image
 from wasmimg.image.media_types import Format
 from wasmimg.image.shape import Shape
@@ -131,15 +131,17 @@ class _Build:
         job = self._job
         for output in job.outputs:
             output.check()
-        with open_module(job.module) as module:
-            self._check(module)
+        with open_in_tar(job.module, job.spec.epoch) as opened:
+            self._check(opened.module)
             choice = self._choose(dry_run=False)
             self._note(f"engine {choice.engine}: {choice.why}")
             plan = self._plan(choice)
             if job.load and choice.engine != "docker":
                 self._require_docker()
             shape = (
-                self._embedded(module, plan) if choice.engine == "embedded" else self._by_engine(module, plan, choice)
+                self._embedded(opened, plan)
+                if choice.engine == "embedded"
+                else self._by_engine(opened.module, plan, choice)
             )
         in_store = not job.push and not job.outputs
         digest = None if in_store else shape.manifest_digest
@@ -263,9 +265,9 @@ class _Build:
             )
         )
 
-    def _embedded(self, module: memoryview, plan: Plan) -> Shape:
+    def _embedded(self, module: ModuleTar, plan: Plan) -> Shape:
         self._tell(Event("step", "build the image"))
-        image = build_image(build_layer(module, mtime=self._job.spec.epoch), self._job.spec)
+        image = build_image(compress_tar(module.tar, module.module), self._job.spec)
         assert plan.finish is not None
         if not plan.after:
             shape = deliver(image, self._delivery, self._environment, self._tell)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Event", "Tell", "silent"]
+__all__ = ["Event", "Tell", "silent", "told_progress"]
+
+_PAUSE = 0.1  # seconds between two words on one upload
 
 
 class Event(NamedTuple):
-    """``kind`` is ``step`` (what is being done), ``note`` (a decision and its reason),
-    ``warning``, ``retry`` or ``output`` (a line of docker or buildah)."""
+    """``kind`` is ``step`` (what is being done), ``progress`` (how far that is), ``note`` (a
+    decision and its reason), ``warning``, ``retry`` or ``output`` (a line of docker or buildah)."""
 
     kind: str
     text: str
 
 
 Tell = Callable[[Event], None]
+
+
+def told_progress(tell: Tell, doing: str) -> Callable[[str, int, int], None]:
+    """A listener to uploads (digest, bytes so far, bytes in all) that tells of them now and then."""
+    last = 0.0
+
+    def hear(digest: str, sent: int, size: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PAUSE:
+            last = now
+            tell(Event("progress", f"{doing}: {digest[7:19]} {sent / 1e6:.1f} of {size / 1e6:.1f} MB"))
+
+    return hear
 
 
 def silent(event: Event) -> None:

@@ -11,7 +11,7 @@ from wasmimg.image.layer import Layer
 from wasmimg.image.manifest import Image, Manifest, assemble, parse_manifest
 from wasmimg.image.media_types import Format
 from wasmimg.image.shape import Shape, prove_manifest, prove_shape
-from wasmimg.image.unpack import gunzip, gunzip_members
+from wasmimg.image.unpack import check_members, gunzip, gunzip_members
 from wasmimg.stores.opened import OpenedImage
 
 __all__ = ["prove", "refusal", "take_image"]
@@ -24,7 +24,7 @@ def prove(
     module_digest: str | None,
     consumers: tuple[Consumer, ...],
     written: Layer | None = None,
-    tars: dict[str, bytes] | None = None,
+    tars: dict[str, bytes | memoryview] | None = None,
 ) -> Shape:
     """The shape of the image, which every one of ``consumers`` takes; raises ImageRefused.
 
@@ -39,13 +39,22 @@ def prove(
     tars = {} if tars is None else tars
     layer = manifest.layers[0].digest
     if layer not in tars:
-        tars[layer] = gunzip_members(blob, written.members) if written and written.members else gunzip(blob)
+        tars[layer] = _unpacked(blob, written)
     tar = tars[layer]
     shape = prove_shape(manifest, config, blob, tar, module_digest=module_digest, written=written)
     for verdict in judge(opened, consumers, tars={layer: tar}):
         if not verdict.accepted:
             raise refusal(opened.where, verdict)
     return shape
+
+
+def _unpacked(blob: bytes, written: Layer | None) -> bytes | memoryview:
+    if written is None or not written.members:
+        return gunzip(blob)
+    if written.tar is None:
+        return gunzip_members(blob, written.members)
+    check_members(blob, written.members, written.tar)
+    return written.tar
 
 
 def refusal(where: str, verdict: Verdict) -> ImageRefused:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wasmimg.consumers.fetcher import judge
 from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import ImageRefused
-from wasmimg.events import Event, Tell, silent
+from wasmimg.events import Event, Tell, silent, told_progress
 from wasmimg.image.bundle import Bundle, collect
 from wasmimg.image.reference import Reference, by_repository, parse_reference
 from wasmimg.readback import refusal
@@ -39,7 +39,14 @@ class Means(NamedTuple):
         """The repository of ``reference``."""
         from wasmimg.stores.registry import Registry
 
-        return Registry(reference, access=self.access, environment=self.environment, policy=self.policy, tell=self.tell)
+        return Registry(
+            reference,
+            access=self.access,
+            environment=self.environment,
+            policy=self.policy,
+            tell=self.tell,
+            progress=told_progress(self.tell, f"push {reference}"),
+        )
 
 
 def push(

@@ -195,7 +195,7 @@ def test_an_interrupt_is_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wasmimg.driver.build_layer", interrupted)
+    monkeypatch.setattr("wasmimg.driver.compress_tar", interrupted)
     said = cli("build", "plugin.wasm", "-o", "oci:out", "-q")
     assert (said.code, said.out) == (130, "")
     assert said.err.strip().startswith("error: interrupted")

@@ -16,8 +16,8 @@ EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "add-header" / "plu
 @pytest.mark.parametrize(
     ("form", "digest"),
     [
-        (Format.OCI, "sha256:2932fd06ef3047491b126fc5d75ee6bb9da17d51769d298384db58e565fefa20"),
-        (Format.DOCKER, "sha256:b2ae2b6fbf1b893291279ff53f22219d03b5c67cf57b6370e1f2a34a684ca555"),
+        (Format.OCI, "sha256:ed633a4be25d5a5afdfb58f77c8d326b15e76dfc879ed3310e22fed17c138f12"),
+        (Format.DOCKER, "sha256:3f65a3760ef7575d3fc733923b8a69354387b4b75dca08e284b6fae85e9ae6b2"),
     ],
 )
 def test_the_example_has_this_manifest_digest(form: Format, digest: str) -> None:

@@ -38,10 +38,10 @@ def test_a_change_after_it_was_opened_does_not_reach_the_build(change: str, path
 def test_a_change_while_it_is_read_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     true = module_file._read
 
-    def slow(descriptor: int, size: int) -> memoryview:
-        data = true(descriptor, size)
+    def slow(descriptor: int, target: memoryview) -> bool:
+        whole = true(descriptor, target)
         os.truncate(path, 10)
-        return data
+        return whole
 
     monkeypatch.setattr(module_file, "_read", slow)
     with pytest.raises(UsageError, match="was written to while it was read"), open_module(path):

@@ -150,6 +150,10 @@ class Story:
             return
         if event.kind == "output" and not self._verbose:
             return
+        if event.kind == "progress":
+            if self._progress is not None:
+                self._progress.update(self._tasks[name], description=_plain(event.text))
+            return
         if event.kind == "step" and self._progress is not None:
             task = self._tasks[name]
             self._progress.start_task(task)

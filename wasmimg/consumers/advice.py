@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import NamedTuple
 
 __all__ = ["advise", "mending_command"]
@@ -151,6 +150,8 @@ def advise(words: str, convert: str) -> tuple[str, str]:
 
 def mending_command(source: str) -> str:
     """The command that makes a right image of the one at SOURCE, beside it and not instead of it."""
+    import shlex
+
     from wasmimg.stores.places import has_prefix
 
     words = f"wasmimg convert {shlex.quote(source)}"

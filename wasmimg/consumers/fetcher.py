@@ -65,7 +65,9 @@ class Shelf:
     ``tars`` are sound layers by digest; ``source`` is how the user calls the image.
     """
 
-    def __init__(self, opened: OpenedImage, tars: dict[str, bytes] | None = None, source: str = "") -> None:
+    def __init__(
+        self, opened: OpenedImage, tars: dict[str, bytes | memoryview] | None = None, source: str = ""
+    ) -> None:
         self.where = opened.where
         self.source = source or opened.where
         self.reference = opened.where.removeprefix("docker://") if opened.where.startswith("docker://") else ""
@@ -119,7 +121,7 @@ class Shelf:
 
 
 def judge(
-    opened: OpenedImage, consumers: tuple[Consumer, ...], *, tars: dict[str, bytes] | None = None
+    opened: OpenedImage, consumers: tuple[Consumer, ...], *, tars: dict[str, bytes | memoryview] | None = None
 ) -> tuple[Verdict, ...]:
     """The verdict of every consumer that has a fetcher; ``tars`` are layers that were read, checked
     and unpacked already, by digest. Raises what reading the image raises."""

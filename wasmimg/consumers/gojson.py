@@ -8,7 +8,6 @@ pkg/v1/{manifest,index,platform,hash}.go.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -261,6 +260,8 @@ _BASE64 = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3
 def _base64(text: str, saved: list[str]) -> bytes:
     plain = text.replace("\r", "").replace("\n", "")
     if _BASE64.fullmatch(plain):
+        import base64
+
         return base64.b64decode(plain)
     saved.append(f"illegal base64 data at input byte {_bad_base64(text)}")
     return b""

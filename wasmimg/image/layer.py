@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
+from wasmimg.module.file import open_with_room
 from wasmimg.parallel import run_all
 
-__all__ = ["ENTRY_NAME", "Layer", "build_layer", "compress_tar", "tar_header"]
+__all__ = ["ENTRY_NAME", "Layer", "ModuleTar", "build_layer", "compress_tar", "open_in_tar", "tar_header"]
 
 ENTRY_NAME = "plugin.wasm"  # Istio takes the first entry with this base name: pkg/wasm/imagefetcher.go
 
 # The size of a gzip member is part of the output's bytes: a change of it changes every digest.
 _MEMBER = 512 * 1024
-_LEVEL = 4
+_LEVEL = 3
 _BLOCK = 512
 
 Bytes = bytes | memoryview
@@ -29,7 +32,8 @@ class Layer(NamedTuple):
 
     ``digest`` and ``size`` (bytes) are those of the blob, ``diff_id`` the digest of the tar
     in it, ``module_digest`` and ``module_size`` those of the file in that. ``members`` are the
-    sizes (bytes) of the gzip members in the blob, where they are known.
+    sizes (bytes) of the gzip members in the blob, where they are known, and ``tar`` is what they
+    hold, where that is at hand.
     """
 
     chunks: tuple[bytes, ...]
@@ -39,6 +43,14 @@ class Layer(NamedTuple):
     module_digest: str
     module_size: int
     members: tuple[int, ...] = ()
+    tar: memoryview | None = None
+
+
+class ModuleTar(NamedTuple):
+    """A module where it lies in the tar of its layer."""
+
+    module: memoryview
+    tar: memoryview
 
 
 def tar_header(name: str, size: int, mtime: int) -> bytes:
@@ -66,6 +78,18 @@ def tar_header(name: str, size: int, mtime: int) -> bytes:
     header = b"".join(fields)
     checksum = b"%06o\0 " % sum(header)
     return header[:148] + checksum + header[156:]
+
+
+@contextmanager
+def open_in_tar(path: Path, mtime: int) -> Iterator[ModuleTar]:
+    """The module at ``path``, read to where it stays: into the tar that its layer will hold.
+
+    ``mtime`` is in seconds. Raises what :func:`open_with_room` raises.
+    """
+    with open_with_room(path, _BLOCK, 3 * _BLOCK) as room:
+        size = len(room.data)
+        room.around[:_BLOCK] = tar_header(ENTRY_NAME, size, mtime)
+        yield ModuleTar(room.data, room.around[: _BLOCK + size + -size % _BLOCK + 2 * _BLOCK].toreadonly())
 
 
 def build_layer(module: memoryview, *, mtime: int = 0) -> Layer:
@@ -123,6 +147,7 @@ def _compress(parts: Sequence[Bytes], module: memoryview) -> Layer:
         module_digest=digests["module"],
         module_size=len(module),
         members=tuple(map(len, chunks)),
+        tar=views[0] if len(views) == 1 else None,
     )
 
 

@@ -55,7 +55,7 @@ def prove_shape(
     manifest: Manifest,
     config: bytes,
     blob: bytes,
-    tar: bytes,
+    tar: bytes | memoryview,
     *,
     module_digest: str | None = None,
     written: Layer | None = None,
@@ -99,7 +99,7 @@ def _digests(*parts: bytes | memoryview) -> list[str]:
     return digests
 
 
-def tar_module(tar: bytes) -> memoryview:
+def tar_module(tar: bytes | memoryview) -> memoryview:
     """The module in a tar that holds one regular file ``plugin.wasm`` and nothing else."""
     entries = list_entries(tar)
     if len(entries) != 1:

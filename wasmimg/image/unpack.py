@@ -6,6 +6,7 @@ Everything is bounded: a blob that unpacks to more than a proxy would read ends 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from wasmimg.errors import ImageRefused
@@ -13,7 +14,7 @@ from wasmimg.image.layer import ENTRY_NAME, tar_header
 from wasmimg.module.rules import TAR_LIMIT
 from wasmimg.parallel import run_all
 
-__all__ = ["GZIP_MAGIC", "UNPACK_LIMIT", "Entry", "gunzip", "gunzip_members", "list_entries", "unzstd"]
+__all__ = ["GZIP_MAGIC", "UNPACK_LIMIT", "Entry", "check_members", "gunzip", "gunzip_members", "list_entries", "unzstd"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 # The two zero blocks, padding, and tar's habit of filling up to 10 KiB stand behind the file.
@@ -120,7 +121,38 @@ def gunzip_members(blob: bytes, sizes: Sequence[int]) -> bytes:
     return b"".join(parts)
 
 
-def list_entries(tar: bytes, *, strict: bool = True) -> tuple[Entry, ...]:
+def check_members(blob: bytes, sizes: Sequence[int], tar: memoryview) -> None:
+    """Whether the gzip members of ``sizes`` (bytes) in ``blob`` hold ``tar``; raises ImageRefused if not.
+
+    Each is unpacked and compared by itself, so the whole is never there twice.
+    """
+    import deflate
+
+    view = memoryview(blob)
+    lengths = [0] * len(sizes)
+    starts = list(accumulate(sizes, initial=0))
+
+    def member(index: int) -> Callable[[], None]:
+        def work() -> None:
+            # A member's length stands at its end (RFC 1952 section 2.3.1), and all but the last are of one length.
+            end = starts[index + 1]
+            lengths[index] = int.from_bytes(view[end - 4 : end], "little")
+            at = index * int.from_bytes(view[starts[1] - 4 : starts[1]], "little")
+            part = deflate.gzip_decompress(view[starts[index] : end])
+            if part != tar[at : at + len(part)]:
+                raise ImageRefused("the layer does not hold the tar that it was made of")
+
+        return work
+
+    try:
+        run_all([member(index) for index in range(len(sizes))])
+    except (deflate.DeflateError, ValueError) as error:
+        raise ImageRefused("the layer is no sound gzip stream", reason=str(error)) from None
+    if sum(lengths) != len(tar) or starts[-1] != len(blob):
+        raise ImageRefused("the layer does not hold the tar that it was made of")
+
+
+def list_entries(tar: bytes | memoryview, *, strict: bool = True) -> tuple[Entry, ...]:
     """The members of ``tar`` in stream order; raises ImageRefused when it is none."""
     plain = _plain_entry(tar)
     if plain is not None:
@@ -141,9 +173,9 @@ def list_entries(tar: bytes, *, strict: bool = True) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _plain_entry(tar: bytes) -> Entry | None:
+def _plain_entry(tar: bytes | memoryview) -> Entry | None:
     """The one entry of a tar that is, byte for byte, what the embedded engine writes; else None."""
-    fields = tar[124:135], tar[136:147]
+    fields = bytes(tar[124:135]), bytes(tar[136:147])
     if not all(field.isdigit() for field in fields):
         return None
     try:
