@@ -38,7 +38,7 @@ def test_a_push_tells_of_its_blobs(tmp_path: Path) -> None:
         reference = parse_reference(f"{registry.host}/a/bb:1")
         delivery = Delivery(Format.OCI, (reference,), True, (), (Consumer("istio"),), OPEN, QUICK)
         deliver(sample(module=MODULE), delivery, {"HOME": str(tmp_path)}, told.append)
-    assert [one.text for one in told if one.kind == "progress"][0].endswith("of 0.3 MB")
+    assert next(one.text for one in told if one.kind == "progress").endswith("of 0.3 MB")
 
 
 def test_without_a_terminal_nothing_is_said_of_it(capfd: pytest.CaptureFixture[str]) -> None:

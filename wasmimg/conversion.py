@@ -135,7 +135,7 @@ def _from_image(
         if not key.startswith(_BASE) and key != VARIANT_ANNOTATION
     }
     image = _image(chosen, delivery, {**kept, **annotations}, _labels(opened, manifest))
-    return image, tuple(_mended(len(manifests), manifest, chosen)) or tuple(unlike)
+    return image, tuple(_mended(opened.top(), len(manifests), manifest, chosen)) or tuple(unlike)
 
 
 def _manifests(opened: OpenedImage, raw: bytes, depth: int) -> Iterator[Manifest]:
@@ -182,10 +182,10 @@ def _image(found: FoundModule, delivery: Delivery, annotations: Mapping[str, str
     return build_image(build_layer(found.data), spec)
 
 
-def _mended(manifests: int, manifest: Manifest, found: FoundModule) -> Iterator[str]:
+def _mended(top: bytes, manifests: int, manifest: Manifest, found: FoundModule) -> Iterator[str]:
     """What was not as proxies want it, in the order in which they look."""
-    if manifests > 1:
-        yield f"it was an index of {manifests} manifests, and is one image"
+    if top != manifest.raw:
+        yield f"it was an index of {manifests} manifest{'s' if manifests > 1 else ''}, and is one image"
     if len(manifest.layers) > 1:
         yield f"of {len(manifest.layers)} layers, number {found.layer} holds the module, and is the only one now"
     layer = manifest.layers[found.layer - 1]

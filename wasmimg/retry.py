@@ -27,6 +27,7 @@ from wasmimg.errors import (
 __all__ = [
     "LOG_IN",
     "PLAIN_HTTP",
+    "REACHABLE",
     "UNKNOWN_AUTHORITY",
     "Diagnosis",
     "Kind",
@@ -85,6 +86,7 @@ _DAEMON = "start the docker daemon, or build without one: --engine embedded"
 _SPACE = "make room, or point TMPDIR at a disk that has some"
 
 _LIMITED = "the registry limits requests; try later, or log in"
+REACHABLE = "is the registry running, and the port right?"
 _CREATE = "create the repository first, or check its name"
 
 # In this order, first hit wins: what a message says of TLS or of access outweighs the status
@@ -149,7 +151,7 @@ _TEXTS: tuple[tuple[str, Diagnosis | None], ...] = (
         r"connection refused|connection reset|broken pipe|\beof\b|i/o timeout|tls handshake timeout|client\.timeout exceeded"
         r"|context deadline exceeded|deadlineexceeded|use of closed network connection|network is unreachable"
         r"|no route to host|timed? ?out",
-        Diagnosis(Kind.TRANSIENT, NetworkFailed),
+        Diagnosis(Kind.TRANSIENT, NetworkFailed, REACHABLE),
     ),
     # It comes before the true reason, so only where none of the above is that.
     (r"failed to authorize:", Diagnosis(Kind.AUTH, NotAllowed, LOG_IN)),

@@ -93,6 +93,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 0  # who reads the help has seen enough
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not error.filename:  # what os.getcwd() raises
+            return _fail(FileSystemFailed("the current folder is gone", hint="change to another one"), words)
         where = f": {error.filename}" if error.filename else ""
         return _fail(FileSystemFailed(f"{error.strerror or error}{where}"), words)
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from wasmimg.errors import NetworkFailed
-from wasmimg.retry import PLAIN_HTTP, UNKNOWN_AUTHORITY
+from wasmimg.retry import PLAIN_HTTP, REACHABLE, UNKNOWN_AUTHORITY
 
 __all__ = ["cause_of", "failure", "speaks_http", "speaks_tls"]
 
@@ -46,7 +46,7 @@ def failure(error: Exception, host: str, idle: float) -> NetworkFailed:
         return NetworkFailed(
             f"{host} cannot be reached",
             reason=text,
-            hint="is the registry running, and the port right?",
+            hint=REACHABLE,
             transient=True,
         )
     if isinstance(error, ReadTimeoutError) or isinstance(error.args[-1] if error.args else None, TimeoutError):
@@ -55,9 +55,10 @@ def failure(error: Exception, host: str, idle: float) -> NetworkFailed:
 
 
 def cause_of(error: Exception) -> str:
-    """What is behind ``error``, in the words of the system."""
+    """What is behind ``error``, in the words of the system; what a server sent may be in it, and is made fit to show."""
     cause = error.__cause__ or error.__context__ or error
-    return str(cause.args[-1] if isinstance(cause, OSError) and cause.args else cause)
+    text = str(cause.args[-1] if isinstance(cause, OSError) and cause.args else cause)
+    return "".join(letter if letter.isprintable() else " " for letter in text[:500])
 
 
 def speaks_http(error: Exception) -> bool:
