@@ -94,7 +94,7 @@ def test_a_server_that_answers_in_plain_http_that_it_speaks_tls_is_understood(wo
         registry.fault(answer(400, body=words), times=10)
         with pytest.raises(NetworkFailed) as caught:
             _read(registry.host, Access(all_insecure=True))
-        assert "400" not in f"{caught.value.message} {caught.value.reason}"
+        assert "400" not in f"{caught.value.message} {caught.value.reason}".replace(registry.host, "")
         assert registry.connections == 2
 
 
