@@ -16,7 +16,7 @@ test: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests
 	@if [ -d integration ] && [ -n "$$WASMIMG_INTEGRATION" ]; then $(BIN)/python -m pytest integration; \
-	else echo "integration/ was left out: WASMIMG_INTEGRATION=1 make test runs it, as root, with docker, buildah, docker-registry and skopeo"; fi
+	else echo "integration/ was left out: WASMIMG_INTEGRATION=1 make test runs it, as root, with docker, buildah, podman, docker-registry, skopeo and htpasswd"; fi
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or newer is missing: install the package python3." >&2; exit 1; }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from wasmimg.delivery import Delivery, deliver
 from wasmimg.errors import ImageRefused, ModuleRefused, UsageError
 from wasmimg.events import Event, Tell, silent
+from wasmimg.image.artifact import Artifact, build_artifact
 from wasmimg.image.finding import FoundModule, find_modules, the_one_module
 from wasmimg.image.layer import ENTRY_NAME, build_layer
 from wasmimg.image.manifest import (
@@ -71,6 +72,10 @@ def convert(
             image, mended = _from_image(stack.enter_context(opening), delivery, annotations)
         for text in mended:
             tell(Event("note", f"mended: {text}"))
+        if isinstance(image, Artifact):
+            from wasmimg.artifact_delivery import deliver_artifact
+
+            return Converted(deliver_artifact(image, delivery, environment, tell), mended)
         shape = deliver(image, delivery, environment, tell)
     assert shape is not None
     return Converted(shape, mended)
@@ -107,7 +112,7 @@ def _on_this_machine(source: str, delivery: Delivery, environment: Mapping[str, 
 
 def _from_file(
     file: Path, source: str, delivery: Delivery, annotations: Mapping[str, str]
-) -> tuple[Image, tuple[str, ...]]:
+) -> tuple[Image | Artifact, tuple[str, ...]]:
     with file_system(f"{file} cannot be read"), open(file, "rb") as stream:
         data = stream.read(UNPACK_LIMIT + 1)
     if len(data) > UNPACK_LIMIT:
@@ -120,11 +125,13 @@ def _from_file(
 
 def _from_image(
     opened: OpenedImage, delivery: Delivery, annotations: Mapping[str, str]
-) -> tuple[Image, tuple[str, ...]]:
-    try:
-        return take_image(opened, delivery.format, annotations), ()
-    except ImageRefused as error:
-        unlike = (error.reason or error.message).splitlines()
+) -> tuple[Image | Artifact, tuple[str, ...]]:
+    unlike = ["the module alone was taken, for an artifact of two layers"]
+    if not delivery.artifact:
+        try:
+            return take_image(opened, delivery.format, annotations), ()
+        except ImageRefused as error:
+            unlike = (error.reason or error.message).splitlines()
     manifests = list(_manifests(opened, opened.top(), _DEPTH))
     pairs = [(one, manifest) for manifest in manifests for one in find_modules(_layers(opened, manifest))]
     chosen = the_one_module((one for one, _ in pairs), opened.where)
@@ -135,6 +142,8 @@ def _from_image(
         if not key.startswith(_BASE) and key != VARIANT_ANNOTATION
     }
     image = _image(chosen, delivery, {**kept, **annotations}, _labels(opened, manifest))
+    if delivery.artifact:
+        return image, tuple(unlike)
     return image, tuple(_mended(opened.top(), len(manifests), manifest, chosen)) or tuple(unlike)
 
 
@@ -168,13 +177,19 @@ def _labels(opened: OpenedImage, manifest: Manifest) -> dict[str, str]:
     return {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
 
 
-def _image(found: FoundModule, delivery: Delivery, annotations: Mapping[str, str], labels: Mapping[str, str]) -> Image:
+def _image(
+    found: FoundModule, delivery: Delivery, annotations: Mapping[str, str], labels: Mapping[str, str]
+) -> Image | Artifact:
     errors = [finding for finding in check_module(found.data) if finding.level == "error"]
     if errors:
         raise ModuleRefused(
             "what is in there is not a module that a proxy loads",
             reason="\n".join(f"{finding.code}: {finding.message}" for finding in errors),
             hint=errors[0].fix,
+        )
+    if delivery.artifact:
+        return build_artifact(
+            found.data, {key: value for key, value in annotations.items() if key != VARIANT_ANNOTATION}
         )
     spec = ImageSpec(
         delivery.format, annotations=tuple(sorted(annotations.items())), labels=tuple(sorted(labels.items()))

@@ -30,7 +30,7 @@ _PROBE_IDLE = 5.0  # seconds
 
 
 class Delivery(NamedTuple):
-    """Where an image shall be, for whom, and how registries may be reached."""
+    """Where an image shall be, for whom, and how registries may be reached; ``artifact`` asks for that variant."""
 
     format: Format
     references: tuple[Reference, ...] = ()
@@ -39,6 +39,7 @@ class Delivery(NamedTuple):
     consumers: tuple[Consumer, ...] = ()
     access: Access = Access()
     policy: Policy = Policy()
+    artifact: bool = False
 
 
 def deliver(image: Image, delivery: Delivery, environment: Mapping[str, str], tell: Tell) -> Shape | None:

@@ -267,6 +267,12 @@ class _Build:
 
     def _embedded(self, module: ModuleTar, plan: Plan) -> Shape:
         self._tell(Event("step", "build the image"))
+        if self._job.artifact:
+            from wasmimg.artifact_delivery import deliver_artifact
+            from wasmimg.image.artifact import build_artifact
+
+            artifact = build_artifact(module.module, dict(self._job.spec.annotations))
+            return deliver_artifact(artifact, self._delivery, self._environment, self._tell)
         image = build_image(compress_tar(module.tar, module.module), self._job.spec)
         assert plan.finish is not None
         if not plan.after:

@@ -21,6 +21,7 @@ from wasmimg.image.reference import Reference, parse_reference
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access, Credentials
 from wasmimg.stores.places import Output, parse_output
+from wasmimg.variants import embedded_for_artifact, is_artifact
 
 __all__ = [
     "ConvertRequest",
@@ -84,11 +85,14 @@ class Job(NamedTuple):
     access: Access = Access()
     policy: Policy = Policy()
     digest_file: Path | None = None
+    artifact: bool = False
     config: Path | None = None
 
 
 class ConvertRequest(NamedTuple):
     """``wasmimg convert`` as it was typed: ``pushed`` are pushed to, ``references`` only name."""
+
+    variant: str | None = None
 
     pushed: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
@@ -180,6 +184,7 @@ def plan_convert(
         consumers_of(request.consumers, config),
         access_of(registry, config, environment, folder),
         config.retry,
+        is_artifact(request.variant, form, outputs),
     )
     return delivery, spec.manifest_annotations()
 
@@ -208,6 +213,7 @@ def command_words(job: Job) -> list[str]:
         ("--load", job.load),
         ("--no-check", not job.check),
         ("--insecure", job.access.all_insecure),
+        ("--variant=artifact", job.artifact),
     )
     return words + [flag for flag, said in flags if said]
 
@@ -265,8 +271,11 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
                     "a docker-archive cannot hold format oci", hint="use -f docker, or write -o oci-archive:FILE"
                 )
             form, said_format = Format.DOCKER, "docker"
-    if request.variant not in (None, "compat"):
-        raise UsageError(f"the variant {request.variant!r} is not made yet", hint="compat is what all consumers take")
+    artifact = is_artifact(request.variant, form, outputs)
+    if artifact:
+        engine = embedded_for_artifact(engine)
+        if request.load or request.labels or (plugin is not None and plugin.labels):
+            raise UsageError("the artifact variant has no place for labels, and docker cannot load it")
     module = _module(request, config, plugin, dockerfile, folder)
     references = _references(request, config, plugin, environment)
     if request.push and not references:
@@ -305,6 +314,7 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
         access=access_of(request, config, environment, folder),
         policy=config.retry,
         digest_file=folder / request.digest_file if request.digest_file is not None else None,
+        artifact=artifact,
         config=config.path if request.config is not None or environment.get("WASMIMG_CONFIG") else None,
     )
 

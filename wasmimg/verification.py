@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from wasmimg.consumers.advice import mending_command
 from wasmimg.consumers.fetcher import Fetched, Shelf, Verdict, fetch, has_fetcher, rules_of
-from wasmimg.consumers.rules import ARTIFACT_LAYER
 from wasmimg.consumers.selection import CONSUMERS, Consumer
 from wasmimg.consumers.warnings import Warned, warn_of
 from wasmimg.errors import ImageRefused, ModuleRefused
 from wasmimg.events import Tell, silent
 from wasmimg.image.manifest import digest_of
-from wasmimg.image.media_types import format_of_manifest
+from wasmimg.image.media_types import ARTIFACT_LAYER, format_of_manifest
 from wasmimg.module.rules import Finding, check_module
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access

@@ -40,7 +40,28 @@ def by_buildah(registry: str, example: Path, environment: dict[str, str]) -> str
     return reference
 
 
-@pytest.mark.parametrize("origin", ["by_docker", "by_buildah"])
+@pytest.fixture
+def by_podman(registry: str, example: Path, environment: dict[str, str], tmp_path: Path) -> str:
+    """What podman builds and pushes, in the format of Docker."""
+    reference = f"{registry}/theirs/podman:1"
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "plugin.wasm").write_bytes(example.read_bytes())
+    (tmp_path / "context" / "Dockerfile").write_text("FROM scratch\nCOPY plugin.wasm ./\n")
+    succeed("podman", "build", "--format", "docker", "-t", reference, tmp_path / "context", environment=environment)
+    succeed("podman", "push", "--tls-verify=false", reference, environment=environment)
+    return reference
+
+
+@pytest.fixture
+def by_skopeo(registry: str, by_buildah: str, environment: dict[str, str]) -> str:
+    """What skopeo makes of an OCI image for Docker."""
+    reference = f"{registry}/theirs/skopeo:1"
+    plain = ("--src-tls-verify=false", "--dest-tls-verify=false", "--format", "v2s2")
+    succeed("skopeo", "copy", *plain, f"docker://{by_buildah}", f"docker://{reference}", environment=environment)
+    return reference
+
+
+@pytest.mark.parametrize("origin", ["by_docker", "by_buildah", "by_podman", "by_skopeo"])
 def test_what_others_push_is_copied_byte_for_byte(
     origin: str,
     registry: str,
@@ -58,6 +79,9 @@ def test_what_others_push_is_copied_byte_for_byte(
     assert reader.from_layout(tmp_path / "layout", "kept") == there
     run("push", "oci:layout:kept", f"{registry}/pushed/{origin}:1", environment=environment, cwd=tmp_path)
     assert reader.from_registry(f"{registry}/pushed/{origin}:1") == there
+    assert wasmimg("verify", moved, environment=environment).code == 0
+    run("extract", moved, "-o", "out.wasm", environment=environment, cwd=tmp_path)
+    assert (tmp_path / "out.wasm").read_bytes() == example.read_bytes()
     facts = json.loads(run("inspect", "--json", moved, environment=environment))
     assert facts["digests"]["manifest"] == there.digest
     assert facts["digests"]["module"] == reader.sha256(example.read_bytes())

@@ -18,6 +18,7 @@ from wasmimg.cli.options import (
     output_option,
     read_password,
     tag_option,
+    variant_option,
     with_registry,
 )
 from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result, say, size, table
@@ -52,7 +53,7 @@ __all__ = ["command"]
 @click.option(
     "--platform", metavar="OS/ARCH", help="Platform to claim (default: linux/amd64, which every proxy looks for)."
 )
-@click.option("--variant", metavar="compat|artifact", help="Variant of the image (default: compat).")
+@variant_option
 @click.option(
     "--plugin", "plugins", multiple=True, metavar="NAME", help="Build this plugin of wasmimg.toml only; repeatable."
 )

@@ -16,6 +16,7 @@ from wasmimg.cli.options import (
     output_option,
     read_password,
     tag_option,
+    variant_option,
     with_registry,
 )
 from wasmimg.cli.printing import Story, print_json, print_result
@@ -31,6 +32,7 @@ __all__ = ["command"]
 @format_option
 @output_option
 @annotation_option
+@variant_option
 @for_option
 @with_registry
 @everywhere

@@ -27,6 +27,7 @@ __all__ = [
     "read_password",
     "read_reach",
     "tag_option",
+    "variant_option",
     "with_registry",
 ]
 
@@ -83,6 +84,11 @@ def with_registry(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+variant_option = click.option(
+    "--variant", metavar="compat|artifact", help="Variant of the image (default: compat, which every proxy takes)."
+)
 
 
 class Reach(NamedTuple):

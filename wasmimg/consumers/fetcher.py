@@ -17,12 +17,12 @@ from wasmimg.consumers.advice import advise, mending_command
 from wasmimg.consumers.gogzip import Stream, inflate
 from wasmimg.consumers.gojson import GoDescriptor, GoError, GoManifest, parse_index, parse_manifest, quoted
 from wasmimg.consumers.gotar import base_name, read_entries
-from wasmimg.consumers.rules import ARTIFACT_LAYER, Rules
+from wasmimg.consumers.rules import Rules
 from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import ImageRefused
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.manifest import digest_of
-from wasmimg.image.media_types import MEDIA_TYPES, Format, is_index
+from wasmimg.image.media_types import ARTIFACT_LAYER, MEDIA_TYPES, Format, is_index
 from wasmimg.module.reader import MAGIC
 from wasmimg.module.rules import TAR_LIMIT
 from wasmimg.stores.opened import OpenedImage, RawManifest

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["ARTIFACT_LAYER", "Change", "Rules", "at_release"]
-
-# The one media type of the second variant, an image of exactly two layers (solo-io/wasm spec/spec.md).
-ARTIFACT_LAYER = "application/vnd.module.wasm.content.layer.v1+wasm"
+__all__ = ["Change", "Rules", "at_release"]
 
 
 class Rules(NamedTuple):

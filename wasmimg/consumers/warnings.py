@@ -11,9 +11,10 @@ from wasmimg.consumers.fetcher import Fetched, Shelf
 from wasmimg.consumers.gogzip import Stream
 from wasmimg.consumers.gojson import GoDescriptor, GoError, GoManifest
 from wasmimg.consumers.gotar import GoEntry, base_name, read_entries
-from wasmimg.consumers.rules import ARTIFACT_LAYER, Rules
+from wasmimg.consumers.rules import Rules
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.manifest import digest_of
+from wasmimg.image.media_types import ARTIFACT_LAYER
 
 __all__ = ["Warned", "warn_of"]
 

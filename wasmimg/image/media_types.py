@@ -6,7 +6,10 @@ from enum import Enum
 from typing import NamedTuple
 
 __all__ = [
+    "ARTIFACT_CONFIG",
+    "ARTIFACT_LAYER",
     "DOCKER_INDEX",
+    "EMPTY_CONFIG",
     "MEDIA_TYPES",
     "OCI_INDEX",
     "Format",
@@ -48,6 +51,10 @@ MEDIA_TYPES = {
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
     ),
 }
+# The artifact of two layers: wasm-oci-image-spec spec.md. An empty config: image-spec manifest.md, "Guidance for an Empty Descriptor".
+ARTIFACT_CONFIG = "application/vnd.module.wasm.config.v1+json"
+ARTIFACT_LAYER = "application/vnd.module.wasm.content.layer.v1+wasm"
+EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 

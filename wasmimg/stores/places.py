@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from wasmimg.errors import UsageError
 from wasmimg.events import Tell
+from wasmimg.image.bundle import Bundle
 from wasmimg.image.manifest import Image
 from wasmimg.image.reference import Reference, parse_reference
 from wasmimg.retry import Policy
@@ -55,14 +56,18 @@ class Output(NamedTuple):
         else:
             check_archive_target(self.path)
 
-    def write(self, image: Image, references: tuple[Reference, ...]) -> None:
-        """Write ``image``; an OCI layout calls it by the first reference, docker by all."""
+    def write(self, image: Image | Bundle, references: tuple[Reference, ...]) -> None:
+        """Write ``image``; an OCI layout calls it by the first reference, docker by all.
+
+        A docker-archive holds an image of one layer and nothing else.
+        """
         name = references[0].name if references else None
         if self.kind == "oci":
             write_layout(self.path, image, name)
         elif self.kind == "oci-archive":
             write_oci_archive(self.path, image, [name])
         else:
+            assert isinstance(image, Image)
             write_docker_archive(self.path, image, [reference.name for reference in references])
 
     def open(self, references: tuple[Reference, ...]) -> OpenedImage:
