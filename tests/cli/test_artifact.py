@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.calling import EXAMPLE, Cli, caller
+from tests.cli.calling import EXAMPLE, Cli
 from tests.stores.fake_registry import FakeRegistry
 from tests.stores.samples import sample
 from wasmimg.image.manifest import digest_of
@@ -16,12 +16,6 @@ from wasmimg.stores.layout import write_layout
 
 MODULE = EXAMPLE.read_bytes()
 BUILD = ("build", "plugin.wasm", "--variant", "artifact", "-q")
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    (tmp_path / "plugin.wasm").write_bytes(MODULE)
-    return caller(tmp_path, monkeypatch, capfd)
 
 
 def _manifest(layout: Path) -> dict[str, Any]:
