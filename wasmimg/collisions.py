@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wasmimg.errors import FileSystemFailed, UsageError
+from wasmimg.request import Job
 from wasmimg.stores.files import check_parent
-
-if TYPE_CHECKING:
-    from wasmimg.job import Job
 
 __all__ = ["check_digest_file", "check_places", "check_plugins"]
 

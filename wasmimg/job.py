@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from wasmimg.collisions import check_digest_file, check_places, check_plugins
 from wasmimg.config import Config, Plugin, expand, expand_plugin, find_config, read_config
@@ -18,9 +17,9 @@ from wasmimg.image.manifest import ImageSpec
 from wasmimg.image.media_types import Format
 from wasmimg.image.platform import DEFAULT_PLATFORM, parse_platform
 from wasmimg.image.reference import Reference, parse_reference
-from wasmimg.retry import Policy
+from wasmimg.request import ConvertRequest, Job, Request
 from wasmimg.stores.credentials import Access, Credentials
-from wasmimg.stores.places import Output, parse_output
+from wasmimg.stores.places import parse_output
 from wasmimg.variants import embedded_for_artifact, is_artifact
 
 __all__ = [
@@ -34,77 +33,6 @@ __all__ = [
     "plan_convert",
     "plan_jobs",
 ]
-
-
-class Request(NamedTuple):
-    """``wasmimg build`` as it was typed; None and () where nothing was said."""
-
-    module: Path | None = None
-    references: tuple[str, ...] = ()
-    format: str | None = None
-    engine: str | None = None
-    push: bool = False
-    load: bool = False
-    outputs: tuple[str, ...] = ()
-    consumers: tuple[str, ...] = ()
-    check: bool = True
-    dockerfile: Path | None = None
-    annotations: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    platform: str | None = None
-    variant: str | None = None
-    plugins: tuple[str, ...] = ()
-    digest_file: Path | None = None
-    config: Path | None = None
-    insecure: bool = False
-    ca_file: Path | None = None
-    username: str | None = None
-    password: str | None = None
-
-
-class Job(NamedTuple):
-    """One image to be built, with every choice made but the engine's ``auto``.
-
-    ``format_asked`` tells a format that was asked for from the default one; ``config`` is the
-    file that was named, if not just the nearest one was read.
-    """
-
-    module: Path
-    spec: ImageSpec
-    plugin: str = ""
-    format_asked: bool = False
-    engine: str = "auto"
-    references: tuple[Reference, ...] = ()
-    push: bool = False
-    load: bool = False
-    outputs: tuple[Output, ...] = ()
-    consumers: tuple[Consumer, ...] = (Consumer("istio"),)
-    check: bool = True
-    silence: tuple[str, ...] = ()
-    dockerfile: Dockerfile | None = None
-    access: Access = Access()
-    policy: Policy = Policy()
-    digest_file: Path | None = None
-    artifact: bool = False
-    config: Path | None = None
-
-
-class ConvertRequest(NamedTuple):
-    """``wasmimg convert`` as it was typed: ``pushed`` are pushed to, ``references`` only name."""
-
-    variant: str | None = None
-
-    pushed: tuple[str, ...] = ()
-    references: tuple[str, ...] = ()
-    format: str | None = None
-    outputs: tuple[str, ...] = ()
-    consumers: tuple[str, ...] = ()
-    annotations: tuple[str, ...] = ()
-    config: Path | None = None
-    insecure: bool = False
-    ca_file: Path | None = None
-    username: str | None = None
-    password: str | None = None
 
 
 def load_config(asked: Path | None, environment: Mapping[str, str], folder: Path) -> Config:

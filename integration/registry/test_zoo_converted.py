@@ -42,6 +42,8 @@ LOST = {
     "no proxy loads the module": {"over-the-limit", "seven-bytes"},
 }  # fmt: skip
 _LOST = frozenset().union(*LOST.values())
+# A record that some releases of Python's tarfile pass over and others refuse: either will do, half a mend will not.
+_UNSURE = {"bad-pax"}
 _REFUSED = [animal for animal in ZOO if animal.words]
 
 
@@ -69,7 +71,12 @@ def test_what_can_be_mended_is(animal: Animal, zoo: FakeRegistry, tmp_path: Path
         assert isinstance(caught.value, (ImageRefused, ModuleRefused))
         assert not (tmp_path / "out").exists()
         return
-    result = convert(source, delivery, {}, {"HOME": str(tmp_path)})
+    try:
+        result = convert(source, delivery, {}, {"HOME": str(tmp_path)})
+    except ImageRefused:
+        assert animal.name in _UNSURE
+        assert not (tmp_path / "out").exists()
+        return
     assert result.mended
     if not animal.name.startswith("over-"):  # those are large on purpose
         assert result.shape.module_digest == digest_of(MODULE)
