@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import click
 
-from wasmimg.cli.options import everywhere, for_option, read_password, with_registry
+from wasmimg.cli.options import everywhere, for_option, read_reach, with_registry
 from wasmimg.cli.printing import Story, print_json, print_result, size, table
 from wasmimg.consumers.fetcher import Verdict
-from wasmimg.job import Request, access_of, consumers_of, load_config
 from wasmimg.verification import Report, verify
 
 __all__ = ["command"]
@@ -22,26 +19,15 @@ __all__ = ["command"]
 @for_option
 @with_registry
 @everywhere
-def command(
-    source: str,
-    consumers: tuple[str, ...],
-    password_stdin: bool,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    debug: bool,
-    **typed: Any,
-) -> int:
+def command(source: str, as_json: bool, quiet: bool, verbose: bool, debug: bool, **typed: Any) -> int:
     """Say what every consumer would do with the image at SOURCE; the chosen ones decide.
 
-    SOURCE is docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF].
+    SOURCE is docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], docker-daemon:REF
+    or containers-storage:REF.
     """
-    environment = dict(os.environ)
-    settings = load_config(config, environment, Path())
-    access = access_of(Request(password=read_password(password_stdin), **typed), settings, environment, Path())
+    reach = read_reach(**typed)
     with Story(quiet=quiet, verbose=verbose) as story:
-        report = verify(source, consumers_of(consumers, settings), access, settings.retry, environment, story.tell)
+        report = verify(source, reach.consumers, reach.access, reach.policy, reach.environment, story.tell)
     if as_json:
         print_json(_as_json(report))
     else:
