@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Event", "Tell", "silent", "told_progress"]
+from wasmimg.errors import WasmimgError
+
+__all__ = ["Event", "Tell", "silent", "told_progress", "told_retries"]
 
 _PAUSE = 0.1  # seconds between two words on one upload
 
@@ -32,6 +34,16 @@ def told_progress(tell: Tell, doing: str) -> Callable[[str, int, int], None]:
         if now - last >= _PAUSE:
             last = now
             tell(Event("progress", f"{doing}: {digest[7:19]} {sent / 1e6:.1f} of {size / 1e6:.1f} MB"))
+
+    return hear
+
+
+def told_retries(tell: Tell) -> Callable[[WasmimgError, float], None]:
+    """A listener to retries (what failed, the pause in seconds) that tells of each."""
+
+    def hear(error: WasmimgError, pause: float) -> None:
+        reason = f" ({error.reason})" if error.reason else ""
+        tell(Event("retry", f"{error.message}{reason}; again in {pause:.1f} s"))
 
     return hear
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from wasmimg.engines.base import WORK, Plan, Step
 from wasmimg.engines.process import Limits, run_command
 from wasmimg.errors import WasmimgError
-from wasmimg.events import Event, Tell
+from wasmimg.events import Event, Tell, told_retries
 from wasmimg.interrupts import uninterrupted
 from wasmimg.retry import Policy, run
 from wasmimg.stores.files import file_system
@@ -82,13 +82,8 @@ class Runner:
                 on_line=lambda line: self._tell(Event("output", line)),
             )
 
-        def on_retry(error: WasmimgError, pause: float) -> None:
-            self._tell(
-                Event("retry", f"{error.message}{f' ({error.reason})' if error.reason else ''}; again in {pause:.1f} s")
-            )
-
         if step.network:
-            run(attempt, self._policy, on_retry=on_retry)
+            run(attempt, self._policy, on_retry=told_retries(self._tell))
         else:
             attempt()
 

@@ -57,7 +57,7 @@ def test_pythons(plugin: Path, environment: dict[str, str], tmp_path: Path) -> N
     first = digest("oci", plugin, tmp_path, environment)
     others = _other_pythons()
     for python in others:
-        venv = tmp_path / f"venv-{Path(python).name}"
+        venv = tmp_path / f"venv-{others.index(python)}"
         succeed(python, "-m", "venv", venv, environment=environment)
         pip = (f"{venv}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         succeed(*pip, Path(__file__).parent.parent.parent, environment=environment)
@@ -66,11 +66,15 @@ def test_pythons(plugin: Path, environment: dict[str, str], tmp_path: Path) -> N
 
 
 def _other_pythons() -> list[str]:
-    """Programs on PATH that are another Python that wasmimg runs on, one a minor version."""
+    """Programs that are another Python that wasmimg runs on, one a minor version."""
     found = []
     for minor in range(10, 15):
-        program = shutil.which(f"python3.{minor}")
-        if minor == sys.version_info.minor or program is None:
+        if minor == sys.version_info.minor:
+            continue
+        # pyenv keeps them off PATH; its stand-ins there fail.
+        kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+        program = next(map(str, kept.glob(f"3.{minor}.*/bin/python3")), None) or shutil.which(f"python3.{minor}")
+        if program is None:
             continue
         try:
             version = succeed(

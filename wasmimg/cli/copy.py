@@ -9,7 +9,7 @@ import click
 
 from wasmimg.cli.options import everywhere, read_reach, with_registry
 from wasmimg.cli.printing import Story, print_json, print_result
-from wasmimg.transfer import Means, copy
+from wasmimg.transfer import copy
 
 __all__ = ["command"]
 
@@ -29,7 +29,7 @@ def command(source: str, destination: str, as_json: bool, quiet: bool, verbose: 
     """
     reach = read_reach(**typed)
     with Story(quiet=quiet, verbose=verbose) as story:
-        means = Means(reach.access, reach.policy, reach.environment, story.tell)
+        means = reach.means(story.tell)
         result = copy(source, destination, Path(), means)
     if as_json:
         print_json({"source": source, "result": result, "digests": {"manifest": result.rpartition("@")[2]}})

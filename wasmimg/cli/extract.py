@@ -10,7 +10,6 @@ import click
 from wasmimg.cli.options import PATH, everywhere, for_option, read_reach, with_registry
 from wasmimg.cli.printing import Story, print_json, print_result
 from wasmimg.extraction import extract_to
-from wasmimg.transfer import Means
 
 __all__ = ["command"]
 
@@ -30,7 +29,7 @@ def command(
     """
     reach = read_reach(**typed)
     with Story(quiet=quiet, verbose=verbose) as story:
-        means = Means(reach.access, reach.policy, reach.environment, story.tell)
+        means = reach.means(story.tell)
         target, found = extract_to(source, file, reach.consumers[0], means)
     if as_json:
         digests = {"manifest": found.manifest_digest, "layer": found.layer_digest, "module": found.module_digest}

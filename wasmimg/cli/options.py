@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -15,6 +15,10 @@ from wasmimg.errors import UsageError
 from wasmimg.job import Request, access_of, consumers_of, load_config
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access
+
+if TYPE_CHECKING:
+    from wasmimg.events import Tell
+    from wasmimg.transfer import Means
 
 __all__ = [
     "PATH",
@@ -98,6 +102,12 @@ class Reach(NamedTuple):
     policy: Policy
     environment: Mapping[str, str]
     consumers: tuple[Consumer, ...]
+
+    def means(self, tell: Tell) -> Means:
+        """The same for the library, with ``tell`` to hear what happens."""
+        from wasmimg.transfer import Means
+
+        return Means(self.access, self.policy, self.environment, tell)
 
 
 def read_reach(

@@ -9,7 +9,7 @@ import click
 from wasmimg.cli.options import everywhere, for_option, read_reach, with_registry
 from wasmimg.cli.printing import Story, print_json, print_result
 from wasmimg.image.reference import parse_reference
-from wasmimg.transfer import Means, push
+from wasmimg.transfer import push
 
 __all__ = ["command"]
 
@@ -38,7 +38,7 @@ def command(
     targets = tuple(parse_reference(text) for text in references)
     reach = read_reach(**typed)
     with Story(quiet=quiet, verbose=verbose) as story:
-        means = Means(reach.access, reach.policy, reach.environment, story.tell)
+        means = reach.means(story.tell)
         results = push(source, targets, means, consumers=() if no_verify else reach.consumers)
     if as_json:
         print_json({"source": source, "results": list(results), "digests": {"manifest": results[0].rpartition("@")[2]}})

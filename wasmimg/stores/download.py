@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from wasmimg.errors import ImageRefused, UsageError, WasmimgError
-from wasmimg.events import Event, Tell
+from wasmimg.errors import ImageRefused, UsageError
+from wasmimg.events import Event, Tell, told_retries
 from wasmimg.image.unpack import UNPACK_LIMIT
 from wasmimg.retry import Policy, run
 from wasmimg.stores.addresses import origin, read_address
@@ -49,11 +49,8 @@ def download(
             raise ImageRefused(f"there is nothing behind {url.url}", reason=f"status {answer.status}")
         return answer.body
 
-    def on_retry(error: WasmimgError, pause: float) -> None:
-        tell(Event("retry", f"{error.message}; again in {pause:.1f} s"))
-
     tell(Event("step", f"download {url.url}"))
-    body = run(work, policy, on_retry=on_retry)
+    body = run(work, policy, on_retry=told_retries(tell))
     with file_system("the download cannot be kept"):
         target.write_bytes(body)
 

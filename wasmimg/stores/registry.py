@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from wasmimg.errors import ImageRefused, UsageError, WasmimgError
-from wasmimg.events import Event, Tell
+from wasmimg.events import Tell, told_retries
 from wasmimg.image.manifest import MANIFEST_LIMIT, Descriptor, Image, digest_of
 from wasmimg.image.media_types import DOCKER_INDEX, MEDIA_TYPES, OCI_INDEX
 from wasmimg.image.reference import Reference
@@ -201,12 +201,7 @@ class Registry:
             return False
 
     def _repeat(self, work: Callable[[], T]) -> T:
-        def on_retry(error: WasmimgError, pause: float) -> None:
-            self._tell(
-                Event("retry", f"{error.message}{f' ({error.reason})' if error.reason else ''}; again in {pause:.1f} s")
-            )
-
-        return run(work, self._policy, on_retry=on_retry)
+        return run(work, self._policy, on_retry=told_retries(self._tell))
 
 
 class RegistryImage:
