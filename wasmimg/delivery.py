@@ -114,8 +114,8 @@ def _proven(
 def check_access(delivery: Delivery, environment: Mapping[str, str], tell: Tell) -> bool:
     """Ask every registry whether we may push there, before an engine spends a minute on it.
 
-    Raises NotAllowed, and UsageError for credentials that cannot be read. False when a registry cannot be asked from here; a daemon elsewhere may
-    still reach it.
+    Raises NotAllowed, and UsageError for credentials that cannot be read. False when a registry
+    cannot be asked from here; a daemon elsewhere may still reach it.
     """
     policy = delivery.policy
     brief = policy._replace(

@@ -203,7 +203,10 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
     if artifact:
         engine = embedded_for_artifact(engine)
         if request.load or request.labels or (plugin is not None and plugin.labels):
-            raise UsageError("the artifact variant has no place for labels, and docker cannot load it")
+            raise UsageError(
+                "the artifact variant has no place for labels, and docker cannot load it",
+                hint="leave --load out, and write labels as --annotation K=V",
+            )
     module = _module(request, config, plugin, dockerfile, folder)
     references = _references(request, config, plugin, environment)
     if request.push and not references:
