@@ -48,7 +48,10 @@ def _open_streams() -> None:
 
 
 def _settled(code: int) -> int:
-    """``code``, with nothing left in a buffer that the interpreter could fail on at its end."""
+    """``code``, with nothing left that the interpreter could end otherwise for."""
+    # One that hit an eval(), as namedtuple has, is remembered though it was heeded, and Python ends
+    # itself by SIGINT; the next eval() forgets it (CPython Python/pythonrun.c, run_eval_code_obj).
+    eval("0")
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

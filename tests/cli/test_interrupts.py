@@ -130,3 +130,18 @@ sys.exit(main())
     )
     assert "Traceback" not in done.stderr
     assert done.returncode in (130, -signal.SIGINT)
+
+
+def test_an_interrupt_inside_an_eval_is_130_and_no_end_by_signal(tmp_path: Path) -> None:
+    script = """
+import sys, wasmimg.cli
+def interrupted(arguments):
+    eval("__import__('signal').raise_signal(2)")
+wasmimg.cli.run = interrupted
+from wasmimg.__main__ import main
+sys.exit(main())
+"""
+    (tmp_path / "called.py").write_text(script)
+    words = [sys.executable, "-m", "called"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False)
