@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from wasmimg.errors import NoEngine
-from wasmimg.interrupts import heed_signals, held_back, uninterrupted
+from wasmimg.interrupts import heard_again, heed_signals, held_back, uninterrupted
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -78,3 +79,20 @@ def test_what_was_ignored_from_the_start_stays_ignored(number: signal.Signals) -
     signal.raise_signal(number)
     assert came == []
     assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_an_interrupt_that_python_would_drop_is_raised_again() -> None:
+    class Victim:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    def wait() -> None:
+        with heard_again():
+            Victim()
+            time.sleep(5)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+    assert time.monotonic() - began < 2
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)

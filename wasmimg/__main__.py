@@ -29,11 +29,13 @@ def _run(arguments: list[str]) -> int:
 
     # What start-up makes stays until the end: looking through it again and again costs a tenth of it.
     gc.set_threshold(50_000)
-    from wasmimg.cli import run
-    from wasmimg.interrupts import no_longer_heed
+    from wasmimg.interrupts import heard_again, no_longer_heed
 
     try:
-        return run(arguments)
+        with heard_again():
+            from wasmimg.cli import run
+
+            return run(arguments)
     finally:
         no_longer_heed()
         gc.freeze()  # the interpreter would look through all of it once more before it ends

@@ -6,14 +6,17 @@ One that was ignored when wasmimg was started, as nohup and shells do, stays ign
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-__all__ = ["heed_signals", "held_back", "no_longer_heed", "uninterrupted"]
+__all__ = ["heard_again", "heed_signals", "held_back", "no_longer_heed", "uninterrupted"]
 
 
+_SOON = 0.005  # seconds
 # SIGHUP is not on Windows.
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -29,6 +32,25 @@ def no_longer_heed() -> None:
     """Let them end the process in silence: at its very end, Python would tell of them with a traceback."""
     for number in _heeded():
         signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def heard_again() -> Iterator[None]:
+    """Raise an interrupt once more that hit a destructor or a weak reference's callback, where Python drops it."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt) and hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, _SOON)
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
