@@ -11,7 +11,7 @@ from wasmimg.consumers.fetcher import Shelf, fetch, judge
 from wasmimg.consumers.selection import Consumer, parse_consumer
 from wasmimg.image.layer import tar_header
 from wasmimg.image.manifest import canonical_json, digest_of
-from wasmimg.module.rules import TAR_LIMIT
+from wasmimg.module.limits import TAR_LIMIT
 from wasmimg.verification import report_on
 
 _SOURCE = "docker://r.io/acme/plugin:v1"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wasmimg.module.contents import Tool, read_contents
+from wasmimg.module.contents import read_contents
+from wasmimg.module.producers import Tool
 
 EXAMPLE = (Path(__file__).parent.parent.parent / "examples" / "add-header" / "plugin.wasm").read_bytes()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wasmimg.consumers.rules import Change, Rules, at_release
-from wasmimg.module.rules import TAR_LIMIT
+from wasmimg.module.limits import TAR_LIMIT
 
 __all__ = ["rules"]
 

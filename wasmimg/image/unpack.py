@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from wasmimg.errors import ImageRefused
 from wasmimg.image.layer import ENTRY_NAME, tar_header
-from wasmimg.module.rules import TAR_LIMIT
+from wasmimg.module.limits import TAR_LIMIT
 from wasmimg.parallel import run_all
 
 __all__ = ["GZIP_MAGIC", "UNPACK_LIMIT", "Entry", "check_members", "gunzip", "gunzip_members", "list_entries", "unzstd"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wasmimg.errors import ModuleRefused, UsageError
-from wasmimg.module.rules import TAR_LIMIT
+from wasmimg.module.limits import TAR_LIMIT
 from wasmimg.parallel import run_all
 
 __all__ = ["Room", "open_module", "open_with_room"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["MalformedModule", "Section", "Sections", "read_sections", "sniff"]
+from wasmimg.module.numbers import MalformedModule, read_u32
+
+__all__ = ["Section", "Sections", "read_sections", "sniff"]
 
 MAGIC = b"\0asm"
 CORE_VERSION = b"\x01\0\0\0"
@@ -20,14 +22,6 @@ _SECTION_NAMES = (
 )  # fmt: skip
 # The order that the specification prescribes; "data count" stands before "code".
 _ORDER = {number: place for place, number in enumerate((1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11))}
-
-
-class MalformedModule(Exception):
-    """The file is no well-formed core module; ``offset`` is in bytes from its start."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(f"{message} (at byte {offset})")
-        self.offset = offset
 
 
 class Section(NamedTuple):
@@ -100,7 +94,10 @@ def read_sections(data: memoryview) -> Sections:
             name_length, name_start = read_u32(data, body)
             if name_start + name_length > body + length:
                 raise MalformedModule("the name of a custom section is longer than the section", body)
-            name = bytes(data[name_start : name_start + name_length]).decode("utf-8", "replace")
+            try:
+                name = str(data[name_start : name_start + name_length], "utf-8")
+            except UnicodeDecodeError:
+                raise MalformedModule("the name of a custom section is not UTF-8", body) from None
         else:
             if _ORDER[number] <= place:
                 raise MalformedModule(f"the {name} section is out of order or there twice", at)
@@ -108,18 +105,3 @@ def read_sections(data: memoryview) -> Sections:
         found.append(Section(number, name, body, length))
         at = body + length
     return tuple(found)
-
-
-def read_u32(data: memoryview, at: int) -> tuple[int, int]:
-    """An unsigned LEB128 number of at most 32 bits, and the offset behind it."""
-    value = 0
-    for index in range(5):
-        if at + index >= len(data):
-            raise MalformedModule("a number is cut short", at)
-        byte = data[at + index]
-        value |= (byte & 0x7F) << (7 * index)
-        if not byte & 0x80:
-            if value >> 32:
-                break
-            return value, at + index + 1
-    raise MalformedModule("a number does not fit into 32 bits", at)
