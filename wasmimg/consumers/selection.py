@@ -6,10 +6,11 @@ import re
 from typing import NamedTuple
 
 from wasmimg.errors import UsageError
+from wasmimg.module.hosts import TITLES, Host, load_host
 
 __all__ = ["CONSUMERS", "Consumer", "parse_consumer"]
 
-CONSUMERS = {"istio": "Istio", "envoy-gateway": "Envoy Gateway", "higress": "Higress", "envoy": "Envoy"}
+CONSUMERS = TITLES
 
 
 class Consumer(NamedTuple):
@@ -28,12 +29,16 @@ class Consumer(NamedTuple):
         match = re.match(r"v?(\d+)\.(\d+)", self.release or "")
         return (int(match[1]), int(match[2])) if match else None
 
+    def host(self) -> Host:
+        """The proxy in it that loads what was fetched."""
+        return load_host(self.name, self.release)
+
     def __str__(self) -> str:
         return self.name + (f"@{self.release}" if self.release else "")
 
 
 def parse_consumer(text: str) -> Consumer:
-    """Read ``istio``, ``istio@1.12``, ``envoy@2024-12``...; raises UsageError."""
+    """Read ``istio``, ``istio@1.12``, ``envoy@2024-12``...; raises UsageError, also for a release of which nothing is known."""
     name, at, release = text.partition("@")
     if name not in CONSUMERS:
         from difflib import get_close_matches
@@ -45,4 +50,6 @@ def parse_consumer(text: str) -> Consumer:
         )
     if at and not re.fullmatch(r"v?\d+(?:\.\d+){0,2}|\d{4}-\d{2}(?:-\d{2})?", release):
         raise UsageError(f"{release!r} is no release of {CONSUMERS[name]}", hint=f"write it as in {name}@1.24")
+    if at:
+        load_host(name, release)
     return Consumer(name, release or None)
