@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.calling import EXAMPLE
 from tests.stores.fake_registry import FakeRegistry
 from tests.stores.fake_server import Reply, Seen, Server
-from tests.stores.samples import MODULE as EMPTY
 from tests.stores.samples import NOBODY, OPEN, QUICK, sample
 from tests.stores.tars import saved_by_docker_20, saved_by_docker_28, tar_of
 from wasmimg.consumers.selection import Consumer
@@ -31,7 +31,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-MODULE = EMPTY + b"\0\2\1x"
+MODULE = EXAMPLE.read_bytes()
 OCI, DOCKER = MEDIA_TYPES[Format.OCI], MEDIA_TYPES[Format.DOCKER]
 PLUGIN = tar_of(("plugin.wasm", MODULE))
 
@@ -194,9 +194,9 @@ def test_it_is_pushed_where_it_shall_go(tmp_path: Path) -> None:
     ("bad", "error"),
     [
         (image((OCI.layer, gzip.compress(tar_of(("a.txt", b"x"))))), ImageRefused),
-        (image((OCI.layer, gzip.compress(tar_of(("a.wasm", MODULE), ("b.wasm", EMPTY + b"\0\2\1y"))))), ImageRefused),
+        (image((OCI.layer, gzip.compress(tar_of(("a.wasm", MODULE), ("b.wasm", MODULE + b"\0\2\1y"))))), ImageRefused),
         (
-            index(("linux/amd64", image((OCI.layer, PLUGIN))), ("linux/arm64", image(("x", EMPTY + b"\0\2\1y")))),
+            index(("linux/amd64", image((OCI.layer, PLUGIN))), ("linux/arm64", image(("x", MODULE + b"\0\2\1y")))),
             ImageRefused,
         ),
         (image(("application/wasm", b"\0asm\x0d\0\1\0")), ModuleRefused),

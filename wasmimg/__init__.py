@@ -15,8 +15,9 @@ from wasmimg.version import __version__
 
 if TYPE_CHECKING:
     from wasmimg.batch import build_all
+    from wasmimg.checking import Checked, check_all, check_file
     from wasmimg.conversion import Converted, convert
-    from wasmimg.driver import Built, build, build_lines, check_file
+    from wasmimg.driver import Built, build, build_lines
     from wasmimg.errors import WasmimgError
     from wasmimg.events import Event, Tell
     from wasmimg.job import Job, Request, plan_jobs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Built",
+    "Checked",
     "Converted",
     "Event",
     "Job",
@@ -35,6 +37,7 @@ __all__ = [
     "build",
     "build_all",
     "build_lines",
+    "check_all",
     "check_file",
     "convert",
     "plan_jobs",
@@ -44,7 +47,8 @@ __all__ = [
 _HOMES = {
     "batch": ("build_all",),
     "conversion": ("Converted", "convert"),
-    "driver": ("Built", "build", "build_lines", "check_file"),
+    "checking": ("Checked", "check_all", "check_file"),
+    "driver": ("Built", "build", "build_lines"),
     "errors": ("WasmimgError",),
     "events": ("Event", "Tell"),
     "job": ("Job", "Request", "plan_jobs"),

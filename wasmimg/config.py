@@ -130,7 +130,7 @@ def _plugin(name: str, body: object, path: str) -> Plugin:
         "tags": _strings,
         "annotations": _pairs,
         "labels": _pairs,
-        "silence": _strings,
+        "silence": _codes,
     }
     values = _values(_table(body, f"{path}: {where}"), checks, path, where)
     if "module" not in values:
@@ -176,6 +176,16 @@ def _strings(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(_is_text(one) and one for one in value):
         raise _wrong(where, "a list of strings", value)
     return tuple(value)
+
+
+def _codes(value: object, where: str) -> tuple[str, ...]:
+    from wasmimg.module.codes import CODES
+
+    codes = _strings(value, where)
+    for code in codes:
+        if code not in CODES:
+            raise UsageError(f"{where}: there is no finding {code!r}", hint="wasmimg check prints the codes, as in WI135")
+    return codes
 
 
 def _hosts(value: object, where: str) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wasmimg.checking import check_data, refusal_of
 from wasmimg.delivery import Delivery, deliver
-from wasmimg.errors import ImageRefused, ModuleRefused, UsageError
+from wasmimg.errors import ImageRefused, UsageError
 from wasmimg.events import Event, Tell, silent
 from wasmimg.image.artifact import Artifact, build_artifact
 from wasmimg.image.finding import FoundModule, find_modules, the_one_module
@@ -27,7 +28,6 @@ from wasmimg.image.manifest import (
 from wasmimg.image.media_types import MEDIA_TYPES
 from wasmimg.image.shape import Shape
 from wasmimg.image.unpack import UNPACK_LIMIT
-from wasmimg.module.rules import check_module
 from wasmimg.readback import take_image
 from wasmimg.stores.files import file_system
 from wasmimg.stores.opened import OpenedImage
@@ -180,13 +180,11 @@ def _labels(opened: OpenedImage, manifest: Manifest) -> dict[str, str]:
 def _image(
     found: FoundModule, delivery: Delivery, annotations: Mapping[str, str], labels: Mapping[str, str]
 ) -> Image | Artifact:
-    errors = [finding for finding in check_module(found.data) if finding.level == "error"]
-    if errors:
-        raise ModuleRefused(
-            "what is in there is not a module that a proxy loads",
-            reason="\n".join(f"{finding.code}: {finding.message}" for finding in errors),
-            hint=errors[0].fix,
-        )
+    refusal = refusal_of(
+        "what is in there is not a module that a proxy loads", check_data(found.data, delivery.consumers)
+    )
+    if refusal is not None:
+        raise refusal
     if delivery.artifact:
         return build_artifact(
             found.data, {key: value for key, value in annotations.items() if key != VARIANT_ANNOTATION}

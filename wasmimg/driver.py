@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from wasmimg.checking import check_data, refusal_of
 from wasmimg.delivery import Delivery, check_access, deliver, read_pushed
 from wasmimg.engines.base import Finish, Order, Plan, check_plan, finish_of
-from wasmimg.errors import FileSystemFailed, ImageRefused, ModuleRefused, NetworkFailed, NoEngine, UsageError
+from wasmimg.errors import FileSystemFailed, ImageRefused, NetworkFailed, NoEngine, UsageError
 from wasmimg.events import Event, Tell, silent
 from wasmimg.image.layer import ModuleTar, compress_tar, open_in_tar
 from wasmimg.image.manifest import build_image
@@ -19,7 +20,6 @@ from wasmimg.image.media_types import Format
 from wasmimg.image.shape import Shape
 from wasmimg.job import Job, command_words
 from wasmimg.module.file import open_module
-from wasmimg.module.rules import Finding, check_module
 from wasmimg.readback import prove, take_image
 from wasmimg.stores.files import file_system, write_whole
 from wasmimg.stores.places import open_source, parse_output
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wasmimg.runner import Runner
     from wasmimg.stores.opened import OpenedImage
 
-__all__ = ["Built", "build", "build_lines", "check_file"]
+__all__ = ["Built", "build", "build_lines"]
 
 
 class Built(NamedTuple):
@@ -56,12 +56,6 @@ class Built(NamedTuple):
     module_size: int
     results: tuple[str, ...]
     warnings: tuple[str, ...]
-
-
-def check_file(path: Path, silence: Iterable[str] = ()) -> tuple[Finding, ...]:
-    """The findings for the module at ``path`` that are not silenced; raises UsageError."""
-    with open_module(path) as module:
-        return tuple(finding for finding in check_module(module) if finding.code not in silence)
 
 
 def build(job: Job, environment: Mapping[str, str], tell: Tell = silent) -> Built:
@@ -188,17 +182,13 @@ class _Build:
             )
         if not self._job.check:
             return
-        findings = [finding for finding in check_module(module) if finding.code not in self._job.silence]
-        errors = [finding for finding in findings if finding.level == "error"]
+        findings = check_data(module, self._job.consumers, self._job.silence)
         for finding in findings:
             if finding.level == "warning":
                 self._tell(Event("warning", f"{finding.code}: {finding.message}; {finding.fix}"))
-        if errors:
-            raise ModuleRefused(
-                f"{self._job.module} is not a module that a proxy loads",
-                reason="\n".join(f"{finding.code}: {finding.message}" for finding in errors),
-                hint=errors[0].fix,
-            )
+        refusal = refusal_of(f"{self._job.module} is not a module that a proxy loads", findings)
+        if refusal is not None:
+            raise refusal
 
     def _choose(self, *, dry_run: bool) -> Choice:
         return self._choose_engine(self._job.engine, dry_run=dry_run)

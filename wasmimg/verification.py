@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from wasmimg.checking import check_data
 from wasmimg.consumers.advice import mending_command
 from wasmimg.consumers.fetcher import Fetched, Shelf, Verdict, fetch, has_fetcher, rules_of
 from wasmimg.consumers.selection import CONSUMERS, Consumer
@@ -14,7 +15,7 @@ from wasmimg.errors import ImageRefused, ModuleRefused
 from wasmimg.events import Tell, silent
 from wasmimg.image.manifest import digest_of
 from wasmimg.image.media_types import ARTIFACT_LAYER, format_of_manifest
-from wasmimg.module.rules import Finding, check_module
+from wasmimg.module.findings import Finding
 from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access
 from wasmimg.stores.opened import OpenedImage
@@ -102,7 +103,7 @@ def report_on(opened: OpenedImage, source: str, consumers: tuple[Consumer, ...])
     seen = taken or next(iter(every.values()))
     warnings = warn_of(shelf, seen, rules_of(seen.verdict.consumer), mending_command(source))
     facts = None if taken is None else _facts(shelf, taken)
-    findings = () if taken is None or taken.module is None else check_module(taken.module)
+    findings = () if taken is None or taken.module is None else check_data(taken.module, consumers)
     return Report(source, opened.where, opened.wire, verdicts, consumers, facts, findings, warnings)
 
 

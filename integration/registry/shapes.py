@@ -205,11 +205,11 @@ def hurt_in_entry() -> bytes:
 
 
 def large(size: int, first: bytes = b"") -> bytes:
-    """A gzip layer: ``first``, then plugin.wasm, a module of ``size`` bytes that is one section of zeros."""
-    length = size - 14
+    """A gzip layer: ``first``, then plugin.wasm, the example with a section of zeros: ``size`` bytes."""
+    length = size - len(MODULE) - 6
     number = bytes([*(length >> shift & 0x7F | 0x80 for shift in (0, 7, 14, 21)), length >> 28])
     deflater = zlib.compressobj(1, zlib.DEFLATED, 31)
-    parts = [deflater.compress(first + tar_header("plugin.wasm", size, 0) + MODULE[:8] + b"\0" + number)]
+    parts = [deflater.compress(first + tar_header("plugin.wasm", size, 0) + MODULE + b"\0" + number)]
     left = length + -size % 512 + 1024
     while left:
         step = min(left, 1 << 20)

@@ -49,11 +49,12 @@ def in_process(folder: Path, *words: str, stdin: bytes = b"", **more: str) -> Sa
 
 
 def write_big_module(path: Path, size: int) -> None:
-    """A sound module of ``size`` bytes: one custom section, of zeros."""
-    length = size - 14
+    """The example with a custom section of zeros behind it: a plugin of ``size`` bytes."""
+    example = EXAMPLE.read_bytes()
+    length = size - len(example) - 6
     number = bytes([*(length >> shift & 0x7F | 0x80 for shift in (0, 7, 14, 21)), length >> 28])
     with open(path, "wb") as file:
-        file.write(b"\0asm\1\0\0\0\0" + number)
+        file.write(example + b"\0" + number)
         file.truncate(size)
 
 

@@ -3,66 +3,78 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from wasmimg.cli.options import PATH, everywhere, for_option
-from wasmimg.cli.printing import error_as_json, print_error, print_json, print_result
-from wasmimg.driver import check_file
-from wasmimg.errors import ModuleRefused, WasmimgError
-from wasmimg.job import consumers_of, load_config
-from wasmimg.module.rules import Finding
+from wasmimg.checking import Checked, check_all, silences
+from wasmimg.cli.options import everywhere, for_option, read_reach, with_registry
+from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result
+from wasmimg.errors import ModuleRefused, UsageError
+from wasmimg.job import load_config
 
 __all__ = ["command"]
 
 
 @click.command("check")
-@click.argument("modules", nargs=-1, required=True, type=PATH, metavar="MODULE...")
+@click.argument("names", nargs=-1, required=True, metavar="MODULE|SOURCE...")
 @for_option
+@click.option("--sarif", is_flag=True, help="Print the findings as SARIF 2.1.0, which code hosts read.")
+@with_registry
 @everywhere
 def command(
-    modules: tuple[Path, ...],
-    consumers: tuple[str, ...],
+    names: tuple[str, ...],
+    sarif: bool,
     config: Path | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
     debug: bool,
+    **typed: Any,
 ) -> int:
-    """Say whether a proxy would load MODULE."""
-    consumers_of(consumers, load_config(config, dict(os.environ), Path()))
-    results: dict[str, tuple[Finding, ...]] = {}
-    unread: dict[str, WasmimgError] = {}
-    for path in modules:
-        try:
-            results[str(path)] = check_file(path)
-        except WasmimgError as error:
-            if len(modules) == 1:
-                raise
-            unread[str(path)] = error
-    bad = [path for path, findings in results.items() if any(finding.level == "error" for finding in findings)]
-    if as_json:
-        print_json(
-            [
-                {"module": path, "ok": path not in bad, "findings": [finding._asdict() for finding in findings]}
-                for path, findings in results.items()
-            ]
-            + [{"module": name, "ok": False, "error": error_as_json(one)} for name, one in unread.items()]
-        )
-        return _exit_code(bad, unread)
-    for name, findings in results.items():
-        for finding in findings:
-            print_result(f"{name}: {finding.level} {finding.code}: {finding.message}\n  try: {finding.fix}")
-        if not findings and not quiet:
-            print_result(f"{name}: ok")
-    for failure in unread.values():
-        print_error(failure)
-    return _exit_code(bad, unread)
+    """Say whether a proxy would load MODULE, or the module in the image SOURCE.
+
+    MODULE is a file or a pattern such as 'build/*.wasm'. Codes that a plugin silences in
+    wasmimg.toml are left out. The exit code is 3 when a proxy would refuse a module.
+    """
+    if as_json and sarif:
+        raise UsageError("--json and --sarif are two ways to print the same", hint="leave one out")
+    reach = read_reach(config=config, **typed)
+    environment = dict(os.environ)
+    silenced = silences(load_config(config, environment, Path()), environment)
+    with Story(quiet=quiet, verbose=verbose) as story:
+        checked = list(check_all(names, reach.consumers, silenced, reach.means(story.tell)))
+    if len(checked) == 1 and checked[0].error is not None:
+        raise checked[0].error
+    if sarif:
+        from wasmimg.cli.sarif import as_sarif
+
+        print_json(as_sarif(checked))
+    elif as_json:
+        print_json([_json(one) for one in checked])
+    else:
+        for one in checked:
+            _print(one, quiet=quiet)
+    # What could not be read counts for more: of that nothing is known.
+    codes = [one.error.exit_code for one in checked if one.error is not None]
+    return min(codes) if codes else 0 if all(one.loads for one in checked) else ModuleRefused.exit_code
 
 
-def _exit_code(bad: list[str], unread: Mapping[str, WasmimgError]) -> int:
-    """What could not be read counts for more: of that nothing is known."""
-    codes = [error.exit_code for error in unread.values()]
-    return min(codes) if codes else ModuleRefused.exit_code if bad else 0
+def _json(one: Checked) -> dict[str, Any]:
+    if one.error is not None:
+        return {"module": one.name, "ok": False, "error": error_as_json(one.error)}
+    return {"module": one.name, "ok": one.loads, "findings": [finding._asdict() for finding in one.findings]}
+
+
+def _print(one: Checked, *, quiet: bool) -> None:
+    if one.error is not None:
+        print_error(one.error)
+    for finding in one.findings:
+        if not quiet or finding.level != "note":
+            lines = [f"{one.name}: {finding.level} {finding.code}: {finding.message}"]
+            if finding.words:
+                lines.append(f"  the proxy says: {finding.words}")
+            print_result("\n".join([*lines, f"  try: {finding.fix}"]))
+    if one.loads and not quiet:
+        print_result(f"{one.name}: ok")

@@ -23,8 +23,8 @@ from wasmimg.errors import ImageRefused
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.manifest import digest_of
 from wasmimg.image.media_types import ARTIFACT_LAYER, MEDIA_TYPES, Format, is_index
+from wasmimg.module.limits import TAR_LIMIT
 from wasmimg.module.reader import MAGIC
-from wasmimg.module.rules import TAR_LIMIT
 from wasmimg.stores.opened import OpenedImage, RawManifest
 
 __all__ = ["Fetched", "Shelf", "Verdict", "fetch", "has_fetcher", "judge", "rules_of"]
@@ -33,6 +33,7 @@ _RULES = {"istio": istio.rules, "envoy-gateway": envoy_gateway.rules, "higress":
 _INDEX_DEPTH = 20  # ggcr has no limit; nobody nests deeper
 _LARGEST = 1 << 48  # bytes that Go can allocate on linux/amd64 (src/runtime/malloc.go, maxAlloc)
 _SCHEMA_1 = frozenset({"json", "prettyjws"})
+_NO_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # golang.org/x/net/http/httpguts, ValidHeaderFieldValue
 
 
 class Verdict(NamedTuple):
@@ -209,10 +210,13 @@ class _Fetch:
         if child.data is not None:  # internal/verify, Descriptor
             actual = digest_of(child.data)
             if actual != child.digest:
-                raise GoError(f"error verifying Digest; got {quoted(actual)}, want {quoted(child.digest)}")
+                raise GoError(f"error verifying Digest; got {quoted(actual)}, want {quoted(child.digest or ':')}")
             if len(child.data) != child.size:
                 raise GoError(f"error verifying Size; got {len(child.data)}, want {child.size}")
             return child.data
+        if _NO_HEADER.search(child.media_type):  # fetchManifest asks for just this type
+            address = self.shelf.address("manifests", child.digest or ":")
+            raise GoError(f'Get {quoted(address)}: net/http: invalid header field value for "Accept"')
         if not child.digest:
             raise GoError(f"GET {self.shelf.address('manifests', ':')}: …")
         served = self.shelf.manifest(child.digest)
@@ -323,6 +327,8 @@ class _Fetch:
         Size and digest are looked at when the end of the blob is read, and not before.
         """
         data = layer.data
+        if data is not None and not layer.digest:  # internal/verify, ReadCloser
+            raise GoError('could not get layer content: unsupported hash: ""')
         if data is None:
             data = self.shelf.blob(layer.digest) if layer.digest else None
             if data is None:

@@ -1,67 +1,106 @@
-"""What is wrong with a module, as findings with a stable code.
-
-The proxy-wasm rules (ABI, imports, callbacks) build on these: first of all the file must
-be a whole core module of a size that a fetcher reads.
-"""
+"""What is wrong with a module, for those who are to load it, as findings with a stable code."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-from wasmimg.module.reader import MalformedModule, read_sections, sniff
+from wasmimg.module.abi import abis_of
+from wasmimg.module.export_rules import check_exports, check_marker
+from wasmimg.module.findings import Finding
+from wasmimg.module.hosts import Host, load_host
+from wasmimg.module.import_rules import check_imports
+from wasmimg.module.judging import Subject, merged
+from wasmimg.module.limits import MODULE_LIMIT, TAR_LIMIT
+from wasmimg.module.memory_rules import check_memories, check_sections, check_size_of_memory
+from wasmimg.module.numbers import MalformedModule
+from wasmimg.module.outline import Outline, read_outline
+from wasmimg.module.reader import sniff
 
-__all__ = ["MODULE_LIMIT", "TAR_LIMIT", "Finding", "check_module"]
+__all__ = ["Finding", "check_module"]
 
-# Istio and Envoy Gateway stop reading the decompressed tar stream of a layer here
-# (istio pkg/wasm/imagefetcher.go, ISTIO_WASM_MAX_BINARY_SIZE_BYTES; gateway internal/wasm).
-TAR_LIMIT = 256 * 1024 * 1024
-
-# The limit counts the decompressed tar: one header of 512 bytes stands before the module.
-MODULE_LIMIT = TAR_LIMIT - 512
-
-
-class Finding(NamedTuple):
-    """``level`` is error, warning or note; ``code`` is stable; ``fix`` says what to do."""
-
-    level: str
-    code: str
-    message: str
-    fix: str
+_CORRUPT = "Failed to parse corrupted Wasm module"
+_NO_MARKER = "Missing or unknown Proxy-Wasm ABI version"
+_BYTECODE = "Failed to load Wasm bytecode"
 
 
-def check_module(data: memoryview) -> tuple[Finding, ...]:
-    """All findings for the module ``data``; none means that a proxy can at least read it."""
+def check_module(data: memoryview, hosts: Sequence[Host] = ()) -> tuple[Finding, ...]:
+    """All findings for the module ``data``, the errors first; without an error every host loads it.
+
+    Without ``hosts`` the newest Istio is meant. What only running it can tell (a trap, invalid
+    code, a refusal in proxy_on_configure) is not among them.
+    """
     kind = sniff(data)
     if kind != "core":
         return (_not_core(kind, data),)
-    findings: list[Finding] = []
-    try:
-        sections = read_sections(data)
-    except MalformedModule as error:
+    if len(data) == 8:
         return (
-            Finding(
-                "error", "WI105", f"the module is damaged: {error}", "build it again, or copy it again in binary mode"
-            ),
-        )
-    if not sections:
-        findings.append(
             Finding(
                 "error",
                 "WI106",
                 "the module is empty: a header and no section",
                 "build the plugin; this file holds no code",
-            )
+                _NO_MARKER,
+            ),
         )
-    if len(data) > MODULE_LIMIT:
-        findings.append(
+    too_large = tuple(_check_size(data))
+    try:
+        outline = read_outline(data)
+    except MalformedModule as error:
+        return (
             Finding(
                 "error",
-                "WI107",
-                f"the module has {len(data)} bytes; with its tar header that is more than the {TAR_LIMIT} bytes (256 MiB) that proxies read",
-                "strip it (wasm-opt --strip-debug -Os), or load data at run time",
-            )
+                "WI105",
+                f"the module is damaged: {error}",
+                "build it again, or copy it again in binary mode",
+                _words_for_damage(data),
+            ),
+            *too_large,
         )
-    return tuple(findings)
+    return merged((*too_large, *_check(data, outline, hosts or (load_host("istio"),))))
+
+
+def _check(data: memoryview, outline: Outline, hosts: Sequence[Host]) -> Iterator[Finding]:
+    findings = _check_plugin(data, outline, hosts)
+    if any(name.startswith("proxy_") for name in (*outline.functions, *(one.name for one in outline.imports))):
+        yield from findings
+    else:  # it was made for something else: what might go wrong besides is of no interest
+        yield from (one for one in findings if one.level == "error")
+
+
+def _check_plugin(data: memoryview, outline: Outline, hosts: Sequence[Host]) -> Iterator[Finding]:
+    abis = abis_of(outline.functions)
+    yield from check_memories(outline)
+    yield from check_sections(data, outline)
+    for host in hosts:
+        known = [abi for abi in abis if abi in host.abis]
+        abi = known[0] if known else "0.2.1"
+        subject = Subject(data, outline, host, abi, bool(abis))
+        yield from check_marker(subject)
+        yield from check_exports(subject)
+        yield from check_imports(subject)
+        yield from check_size_of_memory(subject)
+
+
+def _check_size(data: memoryview) -> Iterator[Finding]:
+    if len(data) > MODULE_LIMIT:
+        yield Finding(
+            "error",
+            "WI107",
+            f"the module has {len(data)} bytes; with its tar header that is more than the {TAR_LIMIT} bytes (256 MiB) that proxies read",
+            "strip it (wasm-opt --strip-debug -Os), or load data at run time",
+        )
+
+
+def _words_for_damage(data: memoryview) -> str:
+    from wasmimg.module.host_reader import finds_marker, walk_sections
+
+    try:
+        if not finds_marker(data):
+            return _NO_MARKER
+        walk_sections(data)
+    except MalformedModule:
+        return _CORRUPT
+    return _BYTECODE
 
 
 def _not_core(kind: str, data: memoryview) -> Finding:
@@ -73,6 +112,7 @@ def _not_core(kind: str, data: memoryview) -> Finding:
             "WI102",
             f"the file ends after {len(data)} bytes, before the 8 of a module's header",
             "build or copy it again",
+            _NO_MARKER,
         )
     if kind == "component":
         return Finding(
@@ -80,6 +120,7 @@ def _not_core(kind: str, data: memoryview) -> Finding:
             "WI103",
             "it is a component; proxies load core modules, and would take this image and then fail with 'Missing or unknown Proxy-Wasm ABI version'",
             "build for wasm32-wasip1, without the component step (cargo component, wasm-tools component, wasip2)",
+            _NO_MARKER,
         )
     if kind == "version":
         version = int.from_bytes(bytes(data[4:8]), "little")
@@ -88,10 +129,12 @@ def _not_core(kind: str, data: memoryview) -> Finding:
             "WI104",
             f"it is of WebAssembly version {version}, and proxies load version 1",
             "build it with a released toolchain",
+            _BYTECODE,
         )
     return Finding(
         "error",
         "WI100",
         f"it is no WebAssembly module: {kind}",
         "name what the compiler wrote: a file that ends in .wasm and starts with the bytes 00 61 73 6d",
+        _CORRUPT,
     )
