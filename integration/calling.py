@@ -15,6 +15,7 @@ _PRIVATE = re.compile(
     r"(?:WASMIMG|DOCKER|BUILDAH|BUILDX|BUILDKIT|CONTAINERS|REGISTRY|STORAGE)_|SOURCE_DATE_EPOCH|.*_PROXY", re.I
 )
 WASMIMG = (sys.executable, "-m", "wasmimg")
+HIGRESS = ("--for", "higress")  # who loads the plugins of PyPI's gpustack-higress-plugins
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ def project(plugins: dict[str, Path], registry: str, tmp_path: Path) -> Path:
     """A folder with a wasmimg.toml that names all of them."""
     folder = tmp_path / "project"
     folder.mkdir()
-    lines = [f'registry = "{registry}/fourteen"']
+    lines = [f'registry = "{registry}/fourteen"', 'for = ["higress"]']
     for name, module in plugins.items():
         (folder / f"{name}.wasm").symlink_to(module)
         lines += [f"[plugins.{name}]", f'module = "{name}.wasm"', f'image = "{name}:${{VERSION}}"', 'tags = ["latest"]']

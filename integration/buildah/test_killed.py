@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from integration.calling import WASMIMG, build, containers, succeed
+from integration.calling import HIGRESS, WASMIMG, build, containers, succeed
 
 
 def test_the_next_build_works_after_kill_9(
@@ -17,7 +17,10 @@ def test_the_next_build_works_after_kill_9(
     reference = f"{registry}/killed/p:1"
     words = ("-e", "buildah", "-t", reference, "--push")
     process = subprocess.Popen(
-        [*WASMIMG, "build", str(plugin), *words], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+        [*WASMIMG, "build", str(plugin), *HIGRESS, *words],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     end = time.monotonic() + 30
     while not (mine := {name for name in containers(environment) if name.startswith("wasmimg-")}):
@@ -25,7 +28,7 @@ def test_the_next_build_works_after_kill_9(
         assert time.monotonic() < end
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    out = build(plugin, *words, environment=environment)
+    out = build(plugin, *HIGRESS, *words, environment=environment)
     assert out.startswith(f"{reference}@sha256:")
     # Nobody could clean up after kill -9, and nobody else's container was touched.
     assert {name for name in containers(environment) if name.startswith("wasmimg-")} <= mine

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from integration.calling import WASMIMG, succeed
+from integration.calling import HIGRESS, WASMIMG, succeed
 
 
 def digest(form: str, module: Path, folder: Path, environment: Mapping[str, str], *how: str, umask: int = 0o022) -> str:
     """The manifest digest of the image of ``module``; ``how`` starts Python in another way."""
     out = folder / f"out-{len(list(folder.iterdir()))}"
-    words = [*(how or WASMIMG), "build", module, "-e", "embedded", "-f", form, "-o", f"oci:{out}", "-q"]
+    words = [*(how or WASMIMG), "build", module, *HIGRESS, "-e", "embedded", "-f", form, "-o", f"oci:{out}", "-q"]
     said = succeed(*words, environment=environment, cwd=folder, umask=umask)
     return said.strip().rpartition("@")[2]
 

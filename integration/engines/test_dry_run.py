@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration import reader
-from integration.calling import WASMIMG, build, call, containers, left_over, succeed
+from integration.calling import HIGRESS, WASMIMG, build, call, containers, left_over, succeed
 from integration.conftest import EVERY_WAY
 
 every_way = pytest.mark.parametrize(("engine", "form"), EVERY_WAY)
@@ -20,13 +20,13 @@ def test_the_lines_push_the_same_layer(
 ) -> None:
     reference = f"{registry}/dry/{engine}:{form}"
     words = ("-e", engine, "-f", form, "-t", reference, "--push")
-    lines = build(plugin, *words, "--dry-run", environment=environment)
+    lines = build(plugin, *HIGRESS, *words, "--dry-run", environment=environment)
     assert left_over(Path(environment["TMPDIR"])) == []
     assert call("skopeo", "inspect", "--tls-verify=false", f"docker://{reference}", environment=environment).code != 0
     _by_hand(lines, environment, tmp_path)
     found = reader.from_registry(reference)
     reader.assert_shape(found, form, plugin.read_bytes())
-    build(plugin, *words, environment=environment)
+    build(plugin, *HIGRESS, *words, environment=environment)
     again = reader.from_registry(reference)
     assert reader.tar_of(found.layers[0]) == reader.tar_of(again.layers[0])
 

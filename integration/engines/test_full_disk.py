@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.calling import call, clean_environment, containers, left_over, succeed, wasmimg
+from integration.calling import HIGRESS, call, clean_environment, containers, left_over, succeed, wasmimg
 from integration.conftest import ENGINES
 
 
@@ -23,7 +23,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("kind", ["oci", "oci-archive"])
 def test_no_room_for_the_output(kind: str, small_disk: Path, plugin: Path, environment: dict[str, str]) -> None:
-    said = wasmimg("build", plugin, "-e", "embedded", "-o", f"{kind}:{small_disk}/out", environment=environment)
+    said = wasmimg(
+        "build", plugin, *HIGRESS, "-e", "embedded", "-o", f"{kind}:{small_disk}/out", environment=environment
+    )
     assert said.code == 9, said.err
     assert "No space left on device" in said.err
     assert left_over(small_disk) == []
@@ -35,7 +37,7 @@ def test_no_room_in_a_layout_keeps_what_is_there(
     layout = f"oci:{small_disk}/out"
     assert wasmimg("build", example, "-e", "embedded", "-o", layout, environment=environment).code == 0
     before = {path: path.read_bytes() for path in small_disk.rglob("*") if path.is_file()}
-    assert wasmimg("build", plugin, "-e", "embedded", "-o", layout, environment=environment).code == 9
+    assert wasmimg("build", plugin, *HIGRESS, "-e", "embedded", "-o", layout, environment=environment).code == 9
     assert {path: path.read_bytes() for path in small_disk.rglob("*") if path.is_file()} == before
 
 
@@ -44,7 +46,7 @@ def test_no_room_in_the_temporary_folder(
     engine: str, small_disk: Path, plugin: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     full = {**environment, "TMPDIR": str(small_disk)}
-    said = wasmimg("build", plugin, "-e", engine, "-o", f"oci:{tmp_path}/out", environment=full)
+    said = wasmimg("build", plugin, *HIGRESS, "-e", engine, "-o", f"oci:{tmp_path}/out", environment=full)
     assert said.code == 9, said.err
     assert not (tmp_path / "out").exists()
     assert left_over(small_disk) == []

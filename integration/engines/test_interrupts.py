@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from integration import reader
-from integration.calling import WASMIMG, containers, left_over, succeed
+from integration.calling import HIGRESS, WASMIMG, containers, left_over, succeed
 from integration.conftest import ENGINES
 
 # Of the time that a whole build takes.
@@ -52,7 +52,7 @@ def _interrupted(
 ) -> int:
     words = ["-e", engine, "-f", "docker", "-t", f"{registry}/interrupted/{engine}:1", "--push", "-o", f"oci:{out}"]
     process = subprocess.Popen(
-        [*WASMIMG, "build", str(plugin), *words],
+        [*WASMIMG, "build", str(plugin), *HIGRESS, *words],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from integration import reader
-from integration.calling import WASMIMG, containers
+from integration.calling import HIGRESS, WASMIMG, containers
 from integration.conftest import ENGINES
 
 _COUNT = 8
@@ -18,7 +18,7 @@ _COUNT = 8
 @pytest.mark.parametrize("engine", ENGINES)
 def test_eight_pushes(engine: str, registry: str, plugin: Path, environment: dict[str, str]) -> None:
     names = [f"{registry}/parallel/{engine}-{number}:1" for number in range(_COUNT)]
-    _at_once([(plugin, "-e", engine, "-f", "docker", "-t", name, "--push") for name in names], environment)
+    _at_once([(plugin, *HIGRESS, "-e", engine, "-f", "docker", "-t", name, "--push") for name in names], environment)
     for name in names:
         reader.assert_shape(reader.from_registry(name), "docker", plugin.read_bytes())
     assert not any(name.startswith("wasmimg-") for name in containers(environment))

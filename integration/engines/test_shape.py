@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration import reader
-from integration.calling import build, succeed, wasmimg
+from integration.calling import HIGRESS, build, succeed, wasmimg
 from integration.conftest import ENGINES, EVERY_WAY
 
 every_way = pytest.mark.parametrize(("engine", "form"), EVERY_WAY)
@@ -17,7 +17,7 @@ every_way = pytest.mark.parametrize(("engine", "form"), EVERY_WAY)
 @every_way
 def test_registry(engine: str, form: str, registry: str, plugin: Path, environment: dict[str, str]) -> None:
     reference = f"{registry}/shape/{engine}:{form}"
-    out = build(plugin, "-e", engine, "-f", form, "-t", reference, "--push", environment=environment)
+    out = build(plugin, *HIGRESS, "-e", engine, "-f", form, "-t", reference, "--push", environment=environment)
     found = reader.from_registry(reference)
     reader.assert_shape(found, form, plugin.read_bytes())
     assert out == f"{reference}@{found.digest}\n"
@@ -26,7 +26,7 @@ def test_registry(engine: str, form: str, registry: str, plugin: Path, environme
 
 @every_way
 def test_layout(engine: str, form: str, plugin: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    out = build(plugin, "-e", engine, "-f", form, "-o", f"oci:{tmp_path}/out", environment=environment)
+    out = build(plugin, *HIGRESS, "-e", engine, "-f", form, "-o", f"oci:{tmp_path}/out", environment=environment)
     found = reader.from_layout(tmp_path / "out")
     reader.assert_shape(found, form, plugin.read_bytes())
     assert out == f"oci:{tmp_path}/out@{found.digest}\n"
@@ -35,7 +35,7 @@ def test_layout(engine: str, form: str, plugin: Path, environment: dict[str, str
 
 @every_way
 def test_oci_archive(engine: str, form: str, plugin: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    build(plugin, "-e", engine, "-f", form, "-o", f"oci-archive:{tmp_path}/out.tar", environment=environment)
+    build(plugin, *HIGRESS, "-e", engine, "-f", form, "-o", f"oci-archive:{tmp_path}/out.tar", environment=environment)
     found = reader.from_oci_archive(tmp_path / "out.tar")
     reader.assert_shape(found, form, plugin.read_bytes())
     _skopeo_agrees(found, form, f"oci-archive:{tmp_path}/out.tar", environment)
@@ -44,7 +44,7 @@ def test_oci_archive(engine: str, form: str, plugin: Path, environment: dict[str
 @pytest.mark.parametrize("engine", ENGINES)
 def test_docker_archive(engine: str, plugin: Path, environment: dict[str, str], tmp_path: Path) -> None:
     target = f"docker-archive:{tmp_path}/out.tar"
-    build(plugin, "-e", engine, "-f", "docker", "-t", "acme/p:1", "-o", target, environment=environment)
+    build(plugin, *HIGRESS, "-e", engine, "-f", "docker", "-t", "acme/p:1", "-o", target, environment=environment)
     found = reader.from_docker_archive(tmp_path / "out.tar")
     reader.assert_shape(found, "docker", plugin.read_bytes())
     seen = json.loads(succeed("skopeo", "inspect", target, environment=environment))
@@ -59,7 +59,7 @@ def test_docker_archive_of_format_oci_is_refused(
     engine: str, plugin: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     target = f"docker-archive:{tmp_path}/out.tar"
-    said = wasmimg("build", plugin, "-e", engine, "-f", "oci", "-o", target, environment=environment)
+    said = wasmimg("build", plugin, *HIGRESS, "-e", engine, "-f", "oci", "-o", target, environment=environment)
     assert said.code == 2
     assert not (tmp_path / "out.tar").exists()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration import reader
-from integration.calling import WASMIMG, build, succeed, wasmimg
+from integration.calling import HIGRESS, WASMIMG, build, succeed, wasmimg
 
 
 def run(*words: object, environment: dict[str, str], cwd: Path | None = None) -> str:
@@ -93,7 +93,7 @@ def test_skopeo_and_buildah_read_what_we_push(
     form: str, registry: str, plugin: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     reference = f"{registry}/ours/{form}:1"
-    build(plugin, "-e", "embedded", "-f", form, "-t", reference, "--push", environment=environment)
+    build(plugin, *HIGRESS, "-e", "embedded", "-f", form, "-t", reference, "--push", environment=environment)
     ours = reader.from_registry(reference)
     words = ("copy", "--src-tls-verify=false", "--preserve-digests", f"docker://{reference}", f"oci:{tmp_path}/skopeo")
     succeed("skopeo", *words, environment=environment)

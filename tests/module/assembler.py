@@ -120,9 +120,12 @@ class Import(NamedTuple):
 
 
 class Function(NamedTuple):
-    """``code`` without its locals and its last ``end``; ``body`` instead is everything behind the length."""
+    """``type`` is text or the index of a type, ``code`` is without locals and the last ``end``.
 
-    type: str
+    ``body`` instead is everything behind the length.
+    """
+
+    type: str | int
     code: bytes = b""
     locals: tuple[tuple[int, str], ...] = ()
     body: bytes | None = None
@@ -178,7 +181,9 @@ class Module:
         return [*self.before, *(one for one in listed if one is not None), *self.behind]
 
     def _contents(self, types: list[bytes]) -> dict[int, bytes]:
-        def index(text: str) -> bytes:
+        def index(text: str | int) -> bytes:
+            if isinstance(text, int):
+                return uleb(text)
             code = signature(text)
             if code not in types:
                 types.append(code)

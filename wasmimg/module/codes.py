@@ -175,10 +175,10 @@ CODES = {
         "Build for wasm32-wasip1 (Rust, C, C++), GOOS=wasip1 (Go) or with `--use abort=` (AssemblyScript).",
     ),
     "WI138": Code(
-        "An imported tag",
-        "A tag is the type of an exception. Envoy dies when it loads a module that imports one: all of the proxy, not the "
-        "plugin alone.",
-        "Build without exceptions, or link what defines the tag; a tag of the module's own is fine.",
+        "An imported or exported tag",
+        "A tag is the type of an exception. Envoy dies when it loads a module that imports or exports one: all of the proxy, "
+        "not the plugin alone.",
+        "Build without exceptions, or link what defines the tag; one that the module keeps to itself is fine.",
     ),
     "WI140": Code(
         "More memory than a proxy gives",

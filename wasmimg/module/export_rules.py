@@ -136,6 +136,15 @@ def check_exports(subject: Subject) -> Iterator[Finding]:
                 f"Bad function signature for: {name}, want: {want}, but the module exports: {have}",
                 hosts,
             )
+    for name, kind in subject.outline.others.items():
+        if kind == "tag":
+            yield Finding(
+                "error",
+                "WI138",
+                f"it exports the tag {shown(name)}: Envoy dies when it loads the module",
+                "keep the tag to the module (emcc: without -sMAIN_MODULE), or build without exceptions",
+                "unreachable code",
+            )
     yield from _check_names(subject, callbacks)
     if "_start" in functions and "_initialize" not in functions:
         yield from _check_program(subject)

@@ -7,17 +7,30 @@ from __future__ import annotations
 
 from wasmimg.module.abi import MARKER
 from wasmimg.module.numbers import MalformedModule, read_u32
+from wasmimg.module.reader import MAGIC
 
-__all__ = ["finds_marker", "walk_sections"]
+__all__ = ["words_for"]
 
 _EXPORTS = 7
 
 
-def finds_marker(data: memoryview) -> bool:
-    """Whether an ABI marker is found; raises MalformedModule where the host gives up.
+def words_for(data: memoryview) -> str:
+    """What the proxy says to a file of which V8 would make no module; it has no words for an empty one."""
+    if not len(data):
+        return ""
+    if len(data) >= 8 and data[:4] != MAGIC:  # what is shorter than a header passes for one
+        return "Failed to parse corrupted Wasm module"
+    try:
+        if not _finds_marker(data):
+            return "Missing or unknown Proxy-Wasm ABI version"
+        _walk_sections(data)
+    except MalformedModule:
+        return "Failed to parse corrupted Wasm module"
+    return "Failed to load Wasm bytecode"
 
-    It walks over the sections in any order and stops at the exports, so that it never sees what lies behind.
-    """
+
+def _finds_marker(data: memoryview) -> bool:
+    # In any order of the sections; what lies behind the exports is not seen.
     at = 8
     while at < len(data):
         number = data[at]
@@ -30,8 +43,7 @@ def finds_marker(data: memoryview) -> bool:
     return False
 
 
-def walk_sections(data: memoryview) -> None:
-    """Raises MalformedModule where the host gives up on the sections, of which it reads the custom ones' names."""
+def _walk_sections(data: memoryview) -> None:
     at = 8
     while at < len(data):
         number = data[at]
@@ -41,7 +53,7 @@ def walk_sections(data: memoryview) -> None:
             raise MalformedModule("a section is cut short", body)
         if number == 0:
             length, name = read_u32(data, body)
-            if name + length > len(data):
+            if name + length > at:
                 raise MalformedModule("the name of a custom section is cut short", body)
 
 

@@ -31,8 +31,9 @@ def check_imports(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "error",
                 "WI138",
-                f"it imports the tag {shown(str(one))}: Envoy dies of it when it loads the module",
+                f"it imports the tag {shown(str(one))}: Envoy dies when it loads the module",
                 "build without exceptions (-fno-exceptions; emcc: -sDISABLE_EXCEPTION_CATCHING), or link what defines the tag",
+                "unreachable code",
             )
         elif one.kind == "global":
             missing.setdefault(

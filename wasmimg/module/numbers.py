@@ -1,16 +1,13 @@
 """LEB128 numbers, names, and runs of them.
 
-Sources: WebAssembly core specification 5.2.2 (integers) and 5.2.4 (names); V8
-src/wasm/wasm-limits.h (the longest name).
+Source: WebAssembly core specification 5.2.2 (integers) and 5.2.4 (names).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["LONGEST_NAME", "MalformedModule", "read_name", "read_s64", "read_u32", "read_u32s", "read_u64"]
-
-LONGEST_NAME = 100_000  # bytes; kV8MaxWasmStringSize
+__all__ = ["MalformedModule", "read_name", "read_s64", "read_u32", "read_u32s", "read_u64"]
 
 
 class MalformedModule(Exception):
@@ -82,8 +79,6 @@ def read_name(data: memoryview, at: int, end: int) -> tuple[str, int]:
     stop = start + size
     if stop > end:
         raise MalformedModule("a name is longer than its section", at)
-    if size > LONGEST_NAME:
-        raise MalformedModule(f"a name has {size} bytes, more than the {LONGEST_NAME} that V8 reads", at)
     try:
         return str(data[start:stop], "utf-8"), stop
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from wasmimg.module.abi import abis_of
 from wasmimg.module.export_rules import check_exports, check_marker
 from wasmimg.module.findings import Finding
+from wasmimg.module.host_reader import words_for
 from wasmimg.module.hosts import Host, load_host
 from wasmimg.module.import_rules import check_imports
 from wasmimg.module.judging import Subject, merged
@@ -17,10 +18,6 @@ from wasmimg.module.outline import Outline, read_outline
 from wasmimg.module.reader import sniff
 
 __all__ = ["Finding", "check_module"]
-
-_CORRUPT = "Failed to parse corrupted Wasm module"
-_NO_MARKER = "Missing or unknown Proxy-Wasm ABI version"
-_BYTECODE = "Failed to load Wasm bytecode"
 
 
 def check_module(data: memoryview, hosts: Sequence[Host] = ()) -> tuple[Finding, ...]:
@@ -39,7 +36,7 @@ def check_module(data: memoryview, hosts: Sequence[Host] = ()) -> tuple[Finding,
                 "WI106",
                 "the module is empty: a header and no section",
                 "build the plugin; this file holds no code",
-                _NO_MARKER,
+                words_for(data),
             ),
         )
     too_large = tuple(_check_size(data))
@@ -52,7 +49,7 @@ def check_module(data: memoryview, hosts: Sequence[Host] = ()) -> tuple[Finding,
                 "WI105",
                 f"the module is damaged: {error}",
                 "build it again, or copy it again in binary mode",
-                _words_for_damage(data),
+                words_for(data),
             ),
             *too_large,
         )
@@ -91,19 +88,8 @@ def _check_size(data: memoryview) -> Iterator[Finding]:
         )
 
 
-def _words_for_damage(data: memoryview) -> str:
-    from wasmimg.module.host_reader import finds_marker, walk_sections
-
-    try:
-        if not finds_marker(data):
-            return _NO_MARKER
-        walk_sections(data)
-    except MalformedModule:
-        return _CORRUPT
-    return _BYTECODE
-
-
 def _not_core(kind: str, data: memoryview) -> Finding:
+    words = words_for(data)
     if kind == "empty":
         return Finding("error", "WI101", "the file is empty", "build the plugin again; its compiler wrote nothing")
     if kind == "truncated":
@@ -112,15 +98,15 @@ def _not_core(kind: str, data: memoryview) -> Finding:
             "WI102",
             f"the file ends after {len(data)} bytes, before the 8 of a module's header",
             "build or copy it again",
-            _NO_MARKER,
+            words,
         )
     if kind == "component":
         return Finding(
             "error",
             "WI103",
-            "it is a component; proxies load core modules, and would take this image and then fail with 'Missing or unknown Proxy-Wasm ABI version'",
+            "it is a component; proxies load core modules, and would take this image and then fail",
             "build for wasm32-wasip1, without the component step (cargo component, wasm-tools component, wasip2)",
-            _NO_MARKER,
+            words,
         )
     if kind == "version":
         version = int.from_bytes(bytes(data[4:8]), "little")
@@ -129,12 +115,12 @@ def _not_core(kind: str, data: memoryview) -> Finding:
             "WI104",
             f"it is of WebAssembly version {version}, and proxies load version 1",
             "build it with a released toolchain",
-            _BYTECODE,
+            words,
         )
     return Finding(
         "error",
         "WI100",
         f"it is no WebAssembly module: {kind}",
         "name what the compiler wrote: a file that ends in .wasm and starts with the bytes 00 61 73 6d",
-        _CORRUPT,
+        words,
     )
