@@ -211,9 +211,12 @@ def _scalar(value: Any, kind: str, owner: str, path: tuple[str, ...], saved: lis
             _mistype(value, "string", owner, path, found)
             raise GoError(found[0])
         return _hash(_whole(value or ""))
-    if kind == "int64":
+    if kind == "[]uint8" and isinstance(value, list) and not isinstance(value, _Pairs):
+        return bytes(_scalar(item, "uint8", owner, path, saved) if item is not None else 0 for item in value)
+    if kind in _WHOLE_NUMBERS:
         if isinstance(value, _Number):
-            if re.fullmatch("-?[0-9]{1,19}", value) and -(2**63) <= int(value) < 2**63:
+            written, range_ = _WHOLE_NUMBERS[kind]
+            if re.fullmatch(written, value) and int(value) in range_:
                 return int(value)
             _mistype(value, kind, owner, path, saved, f"number {value}")
             return 0
@@ -223,10 +226,13 @@ def _scalar(value: Any, kind: str, owner: str, path: tuple[str, ...], saved: lis
     return _zero(kind)
 
 
+_WHOLE_NUMBERS = {"int64": ("-?[0-9]{1,19}", range(-(2**63), 2**63)), "uint8": ("[0-9]{1,19}", range(256))}
+
+
 def _zero(kind: Any) -> Any:
     if isinstance(kind, _Struct):
         return {}
-    return {"int64": 0, "[]uint8": None}.get(kind, "")
+    return {"int64": 0, "uint8": 0, "[]uint8": None}.get(kind, "")
 
 
 def _type_name(kind: Any) -> str:
@@ -369,7 +375,8 @@ def _at_a_value(text: str, at: int) -> tuple[int, str]:
 
 def _behind_a_value(text: str, at: int) -> tuple[int, str]:
     number = re.compile(r"\.[0-9]*|[eE][+-]?").match(text, at)
-    if number and text[at - 1 : at].isdigit():
+    before = re.search(r"[0-9](\.[0-9]+)?([eE][+-]?[0-9]+)?$", text[:at])
+    if number and before and not before[2] and (number[0][0] != "." or not before[1]):
         doing = "after decimal point in" if number[0][0] == "." else "in exponent of"
         return number.end(), f"{doing} numeric literal"
     plain = re.sub(r'"(?:[^"\\]|\\.)*"', "", text[:at], flags=re.DOTALL)
