@@ -6,11 +6,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from integration.calling import clean_environment
+from integration.examples.building import build_examples
+from integration.fetchers import Fetcher
+from integration.fetchers.building import build_programs
 from integration.services import Dockerd, Registry
 
 ENGINES = ("docker", "buildah", "embedded")
@@ -102,3 +106,25 @@ def as_root() -> None:
 def example() -> Path:
     """The plugin of 213 bytes."""
     return Path(__file__).parent.parent / "examples" / "add-header" / "plugin.wasm"
+
+
+@pytest.fixture(scope="session")
+def programs() -> dict[str, Path]:
+    """The programs by consumer; they are kept outside of the work tree, since building them takes minutes."""
+    return build_programs(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wasmimg-integration")
+
+
+@pytest.fixture(scope="session")
+def fetchers(programs: dict[str, Path]) -> Iterator[dict[str, Fetcher]]:
+    """The fetchers by consumer. The modules that they write are large, and go when the tests are done."""
+    with tempfile.TemporaryDirectory(prefix="wasmimg-fetchers-") as folder, ExitStack() as running:
+        yield {
+            consumer: running.enter_context(Fetcher(program, Path(folder, consumer)))
+            for consumer, program in programs.items()
+        }
+
+
+@pytest.fixture(scope="session")
+def built_examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The module of each example, by the name of its plugin."""
+    return build_examples(tmp_path_factory.mktemp("built"))

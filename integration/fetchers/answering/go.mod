@@ -1,0 +1,3 @@
+module wasmimg.test/answering
+
+go 1.22
