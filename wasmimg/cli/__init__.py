@@ -25,6 +25,7 @@ _COMMANDS = {
     "push": "push an image as it is, if proxies would take it",
     "copy": "copy an image as it is, with its digest",
     "convert": "make a right image of whatever holds a module",
+    "try": "run a plugin in a real Envoy",
 }
 
 
@@ -37,7 +38,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = import_module(f"wasmimg.cli.{cmd_name}").command
+        command = import_module(_home(cmd_name)).command
         assert isinstance(command, click.Command)
         return command
 
@@ -76,6 +77,10 @@ def run(arguments: list[str]) -> int:
         show_every_name()
         if "_WASMIMG_COMPLETE" in os.environ:  # a shell asks what could follow; this ends the process
             _wasmimg.main(prog_name="wasmimg")
+        if arguments == ["--persistent_worker"]:  # Bazel's word for: many command lines, one after the other
+            from wasmimg.bazel.worker import serve
+
+            return serve()
         words = _expanded(arguments)
         with _wasmimg.make_context("wasmimg", list(words)) as context:
             return int(_wasmimg.invoke(context) or 0)
@@ -105,6 +110,11 @@ def run(arguments: list[str]) -> int:
         return _fail(bug, words)
 
 
+def _home(command: str) -> str:
+    """The module of ``command``: ``try`` cannot be the name of one that is imported."""
+    return f"wasmimg.cli.{command}_" if command == "try" else f"wasmimg.cli.{command}"
+
+
 def _fail(error: WasmimgError, words: list[str]) -> int:
     as_json, debug = _asked_for(words)
     if debug:
@@ -117,7 +127,7 @@ def _fail(error: WasmimgError, words: list[str]) -> int:
 
 def _asked_for(words: list[str]) -> tuple[bool, bool]:
     """Whether ``--json`` and ``--debug`` are among ``words``, which may be wrong in any other way."""
-    module = sys.modules.get(f"wasmimg.cli.{words[0]}") if words else None
+    module = sys.modules.get(_home(words[0])) if words else None
     command = getattr(module, "command", None)
     if not isinstance(command, click.Command):
         return "--json" in words, "--debug" in words

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from wasmimg.cli.options import everywhere, for_option, read_reach, with_registry
+from wasmimg.cli.options import PATH, everywhere, for_option, read_reach, with_registry
 from wasmimg.cli.printing import Story, print_json, print_result, size, table
+from wasmimg.collisions import check_digest_file
 from wasmimg.consumers.fetcher import Verdict
+from wasmimg.stores.files import file_system, write_whole
 from wasmimg.verification import Report, verify
 
 __all__ = ["command"]
@@ -17,14 +20,30 @@ __all__ = ["command"]
 @click.command("verify")
 @click.argument("source")
 @for_option
+@click.option(
+    "--digest-file",
+    type=PATH,
+    metavar="FILE",
+    help="Write the manifest digest to this file if the chosen consumers take the image.",
+)
 @with_registry
 @everywhere
-def command(source: str, as_json: bool, quiet: bool, verbose: bool, debug: bool, **typed: Any) -> int:
+def command(
+    source: str,
+    digest_file: Path | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    debug: bool,
+    **typed: Any,
+) -> int:
     """Say what every consumer would do with the image at SOURCE; the chosen ones decide.
 
     SOURCE is docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], docker-daemon:REF
     or containers-storage:REF.
     """
+    if digest_file is not None:
+        check_digest_file(digest_file)
     reach = read_reach(**typed)
     with Story(quiet=quiet, verbose=verbose) as story:
         report = verify(source, reach.consumers, reach.access, reach.policy, reach.environment, story.tell)
@@ -32,6 +51,9 @@ def command(source: str, as_json: bool, quiet: bool, verbose: bool, debug: bool,
         print_json(_as_json(report))
     else:
         print_result(_as_text(report, quiet))
+    if digest_file is not None and report.exit_code == 0 and report.facts is not None:
+        with file_system(f"the digest file {digest_file} cannot be written"):
+            write_whole(digest_file, (report.facts.manifest_digest.encode(),))
     return report.exit_code
 
 

@@ -180,6 +180,13 @@ CODES = {
         "not the plugin alone.",
         "Build without exceptions, or link what defines the tag; one that the module keeps to itself is fine.",
     ),
+    "WI139": Code(
+        "A type that no proxy passes on",
+        "Envoy knows numbers, funcref and externref at the border between module and proxy. A function, global or table that is "
+        "imported or exported with another type (v128, anyref, exnref, a reference to a type of its own) makes it die when it "
+        "loads the module: all of the proxy, not the plugin alone. Inside of the module such types are fine.",
+        "Pass plain numbers between module and proxy.",
+    ),
     "WI140": Code(
         "More memory than a proxy gives",
         f"The module asks for more than 16384 pages (1 GiB) at the start. {_INSTANCE}",
@@ -200,6 +207,17 @@ CODES = {
         "Envoy 1.40 loads it and works in the one that is exported last, which may not be the one that the code works in. "
         "Other hosts refuse it.",
         "Build with one memory.",
+    ),
+    "WI145": Code(
+        "Two imported memories or tables",
+        "Envoy makes one of each for a module that imports it, and dies of the second when it loads the module.",
+        "Build with one, or keep them to the module.",
+    ),
+    "WI146": Code(
+        "An imported memory or table of a kind that no proxy makes",
+        "A proxy makes a plain memory or table for a module that imports one: not a shared one, not one with 64-bit addresses, "
+        f"not a table that cannot be empty. {_INSTANCE}",
+        "Let the module define its own (emcc: without -sIMPORTED_MEMORY; clang: without --import-memory).",
     ),
     "WI150": Code(
         "Precompiled code",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from wasmimg.module.abi import MARKER, abis_of, marker_of
 from wasmimg.module.findings import Finding
 from wasmimg.module.hosts import TITLES, Host, load_lineage
-from wasmimg.module.judging import HOSTS, Subject, enumerated, shown
+from wasmimg.module.judging import HOSTS, Subject, enumerated, is_plugin, shown
 from wasmimg.module.valtypes import in_words
 
 __all__ = ["check_exports", "check_marker"]
@@ -79,14 +79,11 @@ def check_marker(subject: Subject) -> Iterator[Finding]:
         title = subject.toolchain().title
         built = f"; it is built by {shown(title)}" if title else ""
         what = (
-            f"exports {shown(other[0])} as a {other[1]}, and a marker is a function"
+            f"exports {shown(other[0])} as a {other[1].kind}, and a marker is a function"
             if other
             else "has no proxy-wasm ABI marker (it exports no function proxy_abi_version_0_2_1)"
         )
-        plugin = any(name.startswith("proxy_") for name in subject.outline.functions) or any(
-            one.name.startswith("proxy_") for one in subject.outline.imports
-        )
-        purpose = "" if plugin or other else ": it is no plugin for a proxy"
+        purpose = "" if is_plugin(subject.outline) else ": it is no plugin for a proxy"
         yield Finding("error", "WI110", f"it {what}{purpose}{built}", _advice(_EXPORT_MARKER, subject, ""), _NO_MARKER)
 
 
@@ -135,15 +132,6 @@ def check_exports(subject: Subject) -> Iterator[Finding]:
                 f"give {name} the type {want}",
                 f"Bad function signature for: {name}, want: {want}, but the module exports: {have}",
                 hosts,
-            )
-    for name, kind in subject.outline.others.items():
-        if kind == "tag":
-            yield Finding(
-                "error",
-                "WI138",
-                f"it exports the tag {shown(name)}: Envoy dies when it loads the module",
-                "keep the tag to the module (emcc: without -sMAIN_MODULE), or build without exceptions",
-                "unreachable code",
             )
     yield from _check_names(subject, callbacks)
     if "_start" in functions and "_initialize" not in functions:

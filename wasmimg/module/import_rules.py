@@ -27,15 +27,7 @@ def check_imports(subject: Subject) -> Iterator[Finding]:
     missing: dict[tuple[str, str, str, str], list[Import]] = {}
     recent: dict[str, list[str]] = {}
     for one in subject.outline.imports:
-        if one.kind == "tag":
-            yield Finding(
-                "error",
-                "WI138",
-                f"it imports the tag {shown(str(one))}: Envoy dies when it loads the module",
-                "build without exceptions (-fno-exceptions; emcc: -sDISABLE_EXCEPTION_CATCHING), or link what defines the tag",
-                "unreachable code",
-            )
-        elif one.kind == "global":
+        if one.kind == "global":
             missing.setdefault(
                 ("WI134", "the global ", "", "link the module statically, without -fPIC and dynamic linking"), []
             ).append(one)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from wasmimg.module.abi import MARKER
 from wasmimg.module.findings import Finding
-from wasmimg.module.hosts import Host
+from wasmimg.module.hosts import Host, load_host
 from wasmimg.module.outline import Outline
 
 if TYPE_CHECKING:
     from wasmimg.module.toolchain import Toolchain
-__all__ = ["HOSTS", "Subject", "enumerated", "merged", "shown"]
+__all__ = ["HOSTS", "Subject", "enumerated", "is_plugin", "merged", "shown"]
 
 HOSTS = "\0"  # in a message: where the names of the hosts go, once it is known for which ones it holds
 _LISTED = 12
@@ -35,6 +36,14 @@ class Subject(NamedTuple):
         from wasmimg.module.toolchain import guess
 
         return guess(self.data, self.outline)
+
+
+def is_plugin(outline: Outline) -> bool:
+    """Whether a module means to be a plugin, however wrong it is: something in it bears a name of the ABI."""
+    if any(name.startswith((MARKER, "proxy_on_")) for name in (*outline.functions, *outline.others)):
+        return True
+    offered = load_host("envoy").functions("0.2.1")
+    return any(one.name.startswith("proxy_") and str(one) in offered for one in outline.imports)
 
 
 def shown(name: str) -> str:

@@ -21,7 +21,7 @@ _INSTANCE = "Failed to create new Wasm instance"
 
 def check_memories(outline: Outline) -> Iterator[Finding]:
     """The memories of a module, and what is written into them at the start."""
-    names = [name for name, kind in outline.others.items() if kind == "memory"]
+    names = [name for name, other in outline.others.items() if other.kind == "memory"]
     if not names and not outline.imported_memories:
         yield Finding(
             "error",
@@ -50,6 +50,14 @@ def check_memories(outline: Outline) -> Iterator[Finding]:
                 "its memory is shared between threads, and a proxy has none for it",
                 "build without -pthread and atomics",
             )
+    for unmade in outline.unmade:
+        yield Finding(
+            "error",
+            "WI146",
+            f"it imports {unmade}, and a proxy makes none",
+            "let the module define its own (emcc: without -sIMPORTED_MEMORY; clang: without --import-memory)",
+            _INSTANCE,
+        )
     if outline.start:
         yield Finding(
             "warning",

@@ -8,16 +8,16 @@ V8 src/wasm/module-decoder-impl.h and wasm-limits.h.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from wasmimg.module.constant import Constant, Global, read_constant
 from wasmimg.module.numbers import MalformedModule, read_name, read_u32, read_u32s
 from wasmimg.module.reader import Section, Sections, read_sections
 from wasmimg.module.types import read_types
-from wasmimg.module.valtypes import Limits, read_limits, read_reference_type, read_value_type
+from wasmimg.module.valtypes import Limits, family, read_limits, read_reference_type, read_value_type
 
-__all__ = ["KINDS", "Import", "Outline", "read_outline"]
+__all__ = ["KINDS", "Import", "Other", "Outline", "read_outline"]
 
 KINDS = ("function", "table", "memory", "global", "tag")
 _PAGE_SIZE = 1 << 16  # bytes
@@ -34,7 +34,7 @@ _LARGEST_BODY = 7_654_321  # bytes; kV8MaxWasmFunctionSize
 
 
 class Import(NamedTuple):
-    """``kind`` is one of KINDS; ``type`` is a function's type as text, or empty."""
+    """``kind`` is one of KINDS; ``type`` is a function's type, or that of the values in a global or table, as text."""
 
     module: str
     name: str
@@ -45,21 +45,29 @@ class Import(NamedTuple):
         return f"{self.module}.{self.name}"
 
 
+class Other(NamedTuple):
+    """An export that is no function: ``kind`` is one of KINDS, ``type`` that of the values in a global or table."""
+
+    kind: str
+    type: str
+
+
 class Outline(NamedTuple):
     """A well-formed module.
 
     ``functions`` are the exported ones, in order, each with its type as text; ``others`` are the other exports,
-    each with its kind, one of KINDS. ``memories`` are the imported ones and then its own.
+    by name. ``memories`` are the imported ones and then its own.
     ``overflows`` are the segments that lie outside of the memory or table they fill, in words; ``start`` tells
-    of a start section.
+    of a start section, and ``unmade`` are imported memories and tables that no proxy makes, in words.
     """
 
     sections: Sections
     imports: tuple[Import, ...]
     functions: Mapping[str, str]
-    others: Mapping[str, str]
+    others: Mapping[str, Other]
     memories: tuple[Limits, ...]
     imported_memories: int
+    unmade: tuple[str, ...]
     overflows: tuple[str, ...]
     start: bool
 
@@ -76,6 +84,7 @@ def read_outline(data: memoryview) -> Outline:
 class _Table(NamedTuple):
     letter: str
     limits: Limits
+    full: bool
 
 
 class _Reader:
@@ -93,7 +102,7 @@ class _Reader:
         self._tags = 0
         self._imports: list[Import] = []
         self._exported: dict[str, str] = {}
-        self._others: dict[str, str] = {}
+        self._others: dict[str, Other] = {}
         self._overflows: list[str] = []
         self._start = False
         self._declared_segments: int | None = None
@@ -139,9 +148,19 @@ class _Reader:
             self._others,
             tuple(self._memories),
             self._imported_memories,
+            tuple(self._unmade()),
             tuple(self._overflows),
             self._start,
         )
+
+    def _unmade(self) -> Iterator[str]:
+        """What is imported of a kind that wasm-c-api makes none of."""
+        for memory in self._memories[: self._imported_memories]:
+            if memory.shared or memory.wide:
+                yield f"a {'shared' if memory.shared else '64-bit'} memory"
+        for table in self._tables[: sum(one.kind == "table" for one in self._imports)]:
+            if table.limits.wide or table.full:
+                yield f"a table {'with 64-bit indexes' if table.limits.wide else 'that cannot be empty'}"
 
     def _count(self, at: int, end: int, most: int = _MOST) -> tuple[int, int]:
         count, after = read_u32(self._data, at)
@@ -171,12 +190,14 @@ class _Reader:
                 signature = self._signature(index, start)
                 self._functions.append(index)
             elif kind == 1:
-                at = self._read_table(at)
+                at = self._read_table(at, imported=True)
+                signature = self._tables[-1].letter
             elif kind == 2:
                 at = self._read_memory(at)
             elif kind == 3:
                 one, at = self._read_global_type(at, end)
                 self._globals.append(one)
+                signature = one.letter
             elif kind == 4:
                 at = self._read_tag(at, end)
             else:
@@ -194,12 +215,15 @@ class _Reader:
         self._defined = count
         return after
 
-    def _read_table(self, at: int) -> int:
+    def _read_table(self, at: int, *, imported: bool = False, filled: bool = False) -> int:
+        full = at < len(self._data) and self._data[at] == 0x64  # (ref HEAP), which null is not of
+        if full and not (imported or filled):
+            raise MalformedModule("a table that cannot be empty has no first value", at)
         letter, at = read_reference_type(self._data, at, self._types)
         limits, after = read_limits(self._data, at, memory=False)
         if limits.least > _TABLE_ELEMENTS:
             raise MalformedModule(f"a table starts with {limits.least} elements, and V8 takes {_TABLE_ELEMENTS}", at)
-        self._tables.append(_Table(letter, limits))
+        self._tables.append(_Table(letter, limits, full))
         return after
 
     def _read_tables(self, at: int, end: int) -> int:
@@ -208,7 +232,7 @@ class _Reader:
             filled = self._byte(at, end) == 0x40
             if filled and self._byte(at + 1, end) != 0:
                 raise MalformedModule("a table with a first value is cut short", at)
-            at = self._read_table(at + 2 if filled else at)
+            at = self._read_table(at + 2 if filled else at, filled=filled)
             if filled:
                 _, at = self._read_constant(at, end, self._tables[-1].letter)
         return at
@@ -216,7 +240,7 @@ class _Reader:
     def _read_memory(self, at: int) -> int:
         limits, after = read_limits(self._data, at, memory=True)
         pages = _WIDE_PAGES if limits.wide else _PAGES
-        if limits.least > pages or (not limits.wide and (limits.most or 0) > pages):
+        if max(limits.least, limits.most or 0) > pages:
             raise MalformedModule(f"a memory of {max(limits.least, limits.most or 0)} pages is more than {pages}", at)
         self._memories.append(limits)
         return after
@@ -249,7 +273,7 @@ class _Reader:
         constant, after = read_constant(
             self._data[:end], at, types=self._types, functions=len(self._functions), globals_=self._globals
         )
-        if constant.letter not in (wanted, "?"):
+        if family(constant.letter) not in (family(wanted), "?"):
             raise MalformedModule("a constant expression gives a value of another type", at)
         return constant, after
 
@@ -267,12 +291,15 @@ class _Reader:
             if index >= known[kind]:
                 raise MalformedModule(f"an export names the {KINDS[kind]} {index} of {known[kind]}", start)
             if kind:
-                others[name] = KINDS[kind]
+                others[name] = Other(KINDS[kind], self._letter(kind, index))
             else:
                 exported[name] = signatures[index]
         if len(exported) + len(others) != count or not exported.keys().isdisjoint(others):
             raise MalformedModule("two exports have the same name", end)
         return at
+
+    def _letter(self, kind: int, index: int) -> str:
+        return self._tables[index].letter if kind == 1 else self._globals[index].letter if kind == 3 else ""
 
     def _read_start(self, at: int, end: int) -> int:
         index, after = read_u32(self._data, at)
@@ -298,13 +325,15 @@ class _Reader:
                 place, at = self._read_constant(at, end, "I" if self._tables[table].limits.wide else "i")
             letter = "r"
             if flags & 3:
-                if expressions:
+                if expressions and active:
                     letter, at = read_reference_type(self._data, at, self._types)
+                elif expressions:  # V8 takes any type where no table does
+                    letter, at = read_value_type(self._data, at, self._types)
                 elif self._byte(at, end) != 0:
                     raise MalformedModule("an element segment holds no functions", at)
                 else:
                     at += 1
-            if active and self._tables[table].letter != letter:
+            if active and family(self._tables[table].letter) != family(letter):
                 raise MalformedModule(f"an element segment holds what the table {table} does not", start)
             size, at = self._read_members(at, end, letter if expressions else "")
             if active:

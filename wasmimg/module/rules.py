@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wasmimg.module.abi import abis_of
+from wasmimg.module.boundary_rules import check_boundary
 from wasmimg.module.export_rules import check_exports, check_marker
 from wasmimg.module.findings import Finding
 from wasmimg.module.host_reader import words_for
 from wasmimg.module.hosts import Host, load_host
 from wasmimg.module.import_rules import check_imports
-from wasmimg.module.judging import Subject, merged
+from wasmimg.module.judging import Subject, is_plugin, merged
 from wasmimg.module.limits import MODULE_LIMIT, TAR_LIMIT
 from wasmimg.module.memory_rules import check_memories, check_sections, check_size_of_memory
 from wasmimg.module.numbers import MalformedModule
@@ -58,7 +59,7 @@ def check_module(data: memoryview, hosts: Sequence[Host] = ()) -> tuple[Finding,
 
 def _check(data: memoryview, outline: Outline, hosts: Sequence[Host]) -> Iterator[Finding]:
     findings = _check_plugin(data, outline, hosts)
-    if any(name.startswith("proxy_") for name in (*outline.functions, *(one.name for one in outline.imports))):
+    if is_plugin(outline):
         yield from findings
     else:  # it was made for something else: what might go wrong besides is of no interest
         yield from (one for one in findings if one.level == "error")
@@ -66,6 +67,7 @@ def _check(data: memoryview, outline: Outline, hosts: Sequence[Host]) -> Iterato
 
 def _check_plugin(data: memoryview, outline: Outline, hosts: Sequence[Host]) -> Iterator[Finding]:
     abis = abis_of(outline.functions)
+    yield from check_boundary(outline)
     yield from check_memories(outline)
     yield from check_sections(data, outline)
     for host in hosts:

@@ -3,7 +3,8 @@
 A function type is its parameters, ``>`` and its results, one letter a value: ``iI>i`` takes an i32 and an
 i64 and gives an i32. The letters are i, I, f, F for i32, i64, f32, f64, and v for v128. References, which
 no host function has, are told apart by their family: r for functions, x for external ones, a for
-garbage-collected ones and e for exceptions.
+garbage-collected ones and e for exceptions; R and X are types of those families that are narrower than
+funcref and externref.
 
 Sources: WebAssembly core specification 3.0, 5.3 (types); V8 src/wasm/wasm-constants.h.
 """
@@ -18,6 +19,7 @@ from wasmimg.module.numbers import MalformedModule, read_s64, read_u32, read_u64
 __all__ = [
     "Limits",
     "Types",
+    "family",
     "in_words",
     "read_heap_type",
     "read_limits",
@@ -32,8 +34,10 @@ _NUMERIC = bytes.maketrans(bytes(_LETTERS), "".join(_LETTERS.values()).encode())
 _HEAPS = {
     **dict.fromkeys((0x69, 0x74), "e"),
     **dict.fromkeys((0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x71), "a"),
-    **dict.fromkeys((0x6F, 0x72), "x"),
-    **dict.fromkeys((0x70, 0x73), "r"),
+    0x6F: "x",
+    0x72: "X",
+    0x70: "r",
+    0x73: "R",
 }
 _WORDS = {
     "i": "i32",
@@ -42,6 +46,8 @@ _WORDS = {
     "F": "f64",
     "v": "v128",
     "r": "funcref",
+    "R": "funcref",
+    "X": "externref",
     "x": "externref",
     "a": "anyref",
     "e": "exnref",
@@ -57,6 +63,11 @@ class Limits(NamedTuple):
     most: int | None
     shared: bool
     wide: bool
+
+
+def family(letter: str) -> str:
+    """The letter of the widest type that values of this one are of."""
+    return {"R": "r", "X": "x"}.get(letter, letter)
 
 
 def in_words(signature: str) -> str:
@@ -105,7 +116,7 @@ def read_heap_type(data: memoryview, at: int, types: Types) -> tuple[str, int]:
     heap, after = read_s64(data, at, 33)
     if heap >= 0:
         if heap < len(types):
-            return "a" if types[heap] is None else "r", after
+            return "a" if types[heap] is None else "R", after
     elif heap + 0x80 in _HEAPS:
         return _HEAPS[heap + 0x80], after
     raise MalformedModule(f"the heap type {heap} does not exist", at)

@@ -1,0 +1,1 @@
+"""What takes long with modules and needs no engine."""
