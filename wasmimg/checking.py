@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wasmimg.config import Config
     from wasmimg.transfer import Means
 
-__all__ = ["Checked", "check_all", "check_data", "check_file", "refusal_of", "silences"]
+__all__ = ["Checked", "check_all", "check_data", "check_file", "is_module_file", "refusal_of", "silences"]
 
 _PATTERN = frozenset("*?[")
 
@@ -64,7 +64,7 @@ def check_all(
     """
     for name in _expanded(names):
         try:
-            if _is_file(name):
+            if is_module_file(name):
                 findings = check_file(Path(name), consumers, silenced.get(Path(name).resolve(), ()))
             else:
                 findings = _check_image(name, consumers, means)
@@ -72,6 +72,19 @@ def check_all(
             yield Checked(name, (), error)
         else:
             yield Checked(name, findings)
+
+
+def is_module_file(name: str) -> bool:
+    """Whether an argument names a module file, be it there or not, and no image.
+
+    What looks like a path is one, also when it is not there: a registry would be asked for it in vain.
+    """
+    if has_prefix(name):
+        return False
+    if os.path.exists(name):
+        # What a folder is called that holds an OCI layout is told where images are opened.
+        return not os.path.exists(os.path.join(name, "oci-layout"))
+    return "/" not in name or name.startswith((".", "/")) or name.endswith(".wasm")
 
 
 def silences(config: Config, environment: Mapping[str, str]) -> dict[Path, tuple[str, ...]]:
@@ -96,13 +109,6 @@ def refusal_of(what: str, findings: Iterable[Finding]) -> ModuleRefused | None:
     if not errors:
         return None
     return ModuleRefused(what, reason="\n".join(f"{one.code}: {one.message}" for one in errors), hint=errors[0].fix)
-
-
-def _is_file(name: str) -> bool:
-    if has_prefix(name):
-        return False
-    # What looks like a path is one, also when it is not there: a registry would be asked for it in vain.
-    return os.path.exists(name) or "/" not in name or name.startswith((".", "/")) or name.endswith(".wasm")
 
 
 def _expanded(names: Sequence[str]) -> list[str]:
