@@ -34,7 +34,7 @@ def _finds_marker(data: memoryview) -> bool:
     at = 8
     while at < len(data):
         number = data[at]
-        size, body = read_u32(data, at + 1)
+        size, body = _read(data, at + 1)
         at = body + size
         if at > len(data):
             raise MalformedModule("a section is cut short", body)
@@ -47,26 +47,33 @@ def _walk_sections(data: memoryview) -> None:
     at = 8
     while at < len(data):
         number = data[at]
-        size, body = read_u32(data, at + 1)
+        size, body = _read(data, at + 1)
         at = body + size
         if at > len(data):
             raise MalformedModule("a section is cut short", body)
         if number == 0:
-            length, name = read_u32(data, body)
+            length, name = _read(data, body)
             if name + length > at:
                 raise MalformedModule("the name of a custom section is cut short", body)
 
 
 def _among_exports(data: memoryview, at: int) -> bool:
-    count, at = read_u32(data, at)
+    count, at = _read(data, at)
     if at + count > len(data):
         raise MalformedModule("the exports are cut short", at)
     for _ in range(count):
-        size, at = read_u32(data, at)
+        size, at = _read(data, at)
         stop = at + size
         if stop >= len(data):
             raise MalformedModule("an export is cut short", at)
         if data[stop] == 0 and bytes(data[at:stop]).startswith(MARKER.encode()):
             return True
-        _, at = read_u32(data, stop + 1)
+        _, at = _read(data, stop + 1)
     return False
+
+
+def _read(data: memoryview, at: int) -> tuple[int, int]:
+    value, after = read_u32(data, at)
+    if value >= 1 << 30:  # parseVarint wants no more of the fifth byte
+        raise MalformedModule("a number does not fit into 30 bits", at)
+    return value, after

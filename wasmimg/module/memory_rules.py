@@ -78,14 +78,15 @@ def check_memories(outline: Outline) -> Iterator[Finding]:
 
 def check_size_of_memory(subject: Subject) -> Iterator[Finding]:
     """Whether the host gives as much memory as the module asks for at the start."""
-    for memory in subject.outline.memories:
+    for place, memory in enumerate(subject.outline.memories):
         if memory.least > subject.host.pages:
+            imported = place < subject.outline.imported_memories
             yield Finding(
                 "error",
                 "WI140",
                 f"it asks for {memory.least} pages of memory at the start, more than the {subject.host.pages} of {HOSTS}",
                 "ask for less at the start (-Wl,--initial-memory=, -sINITIAL_MEMORY=)",
-                _INSTANCE,
+                "Failed to initialize Wasm code" if imported else _INSTANCE,
                 (str(subject.host),),
             )
 

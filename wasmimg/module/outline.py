@@ -29,7 +29,7 @@ _MANY = 1000
 # An i32 and its first value; dynamic linking makes thousands of them, and nobody asks for the value of one.
 _PLAIN_GLOBAL = re.compile(rb"\x7f[\0\1]\x41(?:[\x80-\xff]{0,3}[\0-\x7f]|[\x80-\xff]{4}[\0-\x07\x78-\x7f])\x0b")
 _PLAIN = (Global("i", False, None), Global("i", True, None))
-_WALKED_SEGMENTS = _MANY  # Go cuts its data into 60,000 and more at each run of zeros: a walk over them takes 0.2 s
+_WALKED_SEGMENTS = 4096  # Go cuts its data into 60,000 and more at each run of zeros: a walk over them takes 0.2 s
 _LARGEST_BODY = 7_654_321  # bytes; kV8MaxWasmFunctionSize
 
 
@@ -369,6 +369,8 @@ class _Reader:
             at = start + size
             if at > end:
                 raise MalformedModule("the code of a function is cut short", start)
+            if size < 2:  # how many locals, and the end
+                raise MalformedModule("a function has no code", start)
             if size > _LARGEST_BODY:
                 raise MalformedModule(f"a function has {size} bytes of code, and V8 takes {_LARGEST_BODY}", start)
         return at
