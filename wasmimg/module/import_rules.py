@@ -11,7 +11,6 @@ from wasmimg.module.findings import Finding
 from wasmimg.module.hosts import TITLES, WASI_MODULES, load_lineage
 from wasmimg.module.judging import HOSTS, Subject, enumerated, shown
 from wasmimg.module.outline import Import
-from wasmimg.module.toolchain import environment_of
 from wasmimg.module.valtypes import in_words
 
 __all__ = ["check_imports"]
@@ -97,6 +96,8 @@ def _why_missing(one: Import, subject: Subject) -> tuple[str, str, str, str]:
     if others == ["higress"]:
         fix = "load it into Higress and say so with --for higress, or leave out what needs it"
         return "WI136", "", "in Higress's fork alone", fix
+    from wasmimg.module.toolchain import environment_of
+
     environment = environment_of(one.module, one.name, one.type)
     if environment is not None:
         return "WI137", "", environment.what, environment.fix

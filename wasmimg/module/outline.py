@@ -362,10 +362,11 @@ class _Reader:
         self._bodies, at = self._count(at, end)
         data = self._data
         for _ in range(self._bodies):
-            size = data[at] if at < end else 128
-            start = at + 1
-            if size >= 128:
-                size, start = read_u32(data, at)
+            if at + 1 >= end:
+                raise MalformedModule("the code of a function is cut short", at)
+            size, start = data[at], at + 1
+            if size >= 128:  # most are of two bytes, and there are many: a call for each would cost as much as all else
+                size, start = (size & 127 | data[start] << 7, at + 2) if data[start] < 128 else read_u32(data, at)
             at = start + size
             if at > end:
                 raise MalformedModule("the code of a function is cut short", start)

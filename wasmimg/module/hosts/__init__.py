@@ -7,6 +7,7 @@ line there. ``proxy-wasm.json`` is what all hosts build on, and the others say w
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -150,8 +151,8 @@ def _number(release: str) -> tuple[int, ...]:
 
 @cache
 def _read(name: str) -> dict[str, Any]:
-    from pkgutil import get_data
-
-    # Not read_bytes(): the tool of Bazel's rules is a zip, and a file in it has no path of its own.
-    found: dict[str, Any] = json.loads(get_data(__name__, f"{name}.json") or b"")
+    # By the loader, and not from a path: the tool of Bazel's rules is a zip, and a file in it has none of its own.
+    assert __spec__ is not None
+    loader: Any = __spec__.loader
+    found: dict[str, Any] = json.loads(loader.get_data(os.path.join(os.path.dirname(__file__), f"{name}.json")))
     return found
