@@ -94,6 +94,11 @@ def limits(least: int, most: int | None = None, *, shared: bool = False, wide: b
     return bytes([flags]) + uleb(least) + (b"" if most is None else uleb(most))
 
 
+def _size(entry: bytes) -> int:
+    """How many types an entry of the type section is: a small group has several."""
+    return entry[1] if entry[:1] == b"\x4e" else 1
+
+
 class Section(NamedTuple):
     """Any section: its number, content, and (to lie) the bytes of its length."""
 
@@ -187,7 +192,7 @@ class Module:
             code = signature(text)
             if code not in types:
                 types.append(code)
-            return uleb(types.index(code))
+            return uleb(sum(_size(one) for one in types[: types.index(code)]))
 
         imports = [
             word(one.module)
