@@ -150,7 +150,8 @@ CODES = {
     "WI133": Code(
         "A function of another type",
         "The proxy has this function with other parameters or results. It says `Failed to load Wasm module due to an "
-        "import type mismatch: ...`.",
+        "import type mismatch: ...`. A function type that is open (`sub`) or in a group of several (`rec`) is another one, "
+        "too, and then it says `Failed to create new Wasm instance`.",
         "Use an SDK of the proxy's age.",
     ),
     "WI134": Code(

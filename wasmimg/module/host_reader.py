@@ -1,12 +1,14 @@
 """A module as the host library reads it before V8 does: for the words it would have for a damaged one.
 
-Source: proxy-wasm/proxy-wasm-cpp-host src/wasm.cc load; src/bytecode_util.cc getAbiVersion and getStrippedSource.
+Source: proxy-wasm/proxy-wasm-cpp-host src/wasm.cc load; src/bytecode_util.cc getAbiVersion, getCustomSection
+and getStrippedSource.
 """
 
 from __future__ import annotations
 
 from wasmimg.module.abi import MARKER
-from wasmimg.module.numbers import MalformedModule, read_u32
+from wasmimg.module.function_names import NAMES, check_function_names
+from wasmimg.module.numbers import MalformedModule, read_u30
 from wasmimg.module.reader import MAGIC
 
 __all__ = ["words_for"]
@@ -34,7 +36,7 @@ def _finds_marker(data: memoryview) -> bool:
     at = 8
     while at < len(data):
         number = data[at]
-        size, body = _read(data, at + 1)
+        size, body = read_u30(data, at + 1)
         at = body + size
         if at > len(data):
             raise MalformedModule("a section is cut short", body)
@@ -44,36 +46,32 @@ def _finds_marker(data: memoryview) -> bool:
 
 
 def _walk_sections(data: memoryview) -> None:
-    at = 8
+    at, named = 8, False
     while at < len(data):
         number = data[at]
-        size, body = _read(data, at + 1)
+        size, body = read_u30(data, at + 1)
         at = body + size
         if at > len(data):
             raise MalformedModule("a section is cut short", body)
         if number == 0:
-            length, name = _read(data, body)
+            length, name = read_u30(data, body)
             if name + length > at:
                 raise MalformedModule("the name of a custom section is cut short", body)
+            if not named and data[name : name + length] == NAMES.encode():
+                named = True
+                check_function_names(data, body, at)
 
 
 def _among_exports(data: memoryview, at: int) -> bool:
-    count, at = _read(data, at)
+    count, at = read_u30(data, at)
     if at + count > len(data):
         raise MalformedModule("the exports are cut short", at)
     for _ in range(count):
-        size, at = _read(data, at)
+        size, at = read_u30(data, at)
         stop = at + size
         if stop >= len(data):
             raise MalformedModule("an export is cut short", at)
         if data[stop] == 0 and bytes(data[at:stop]).startswith(MARKER.encode()):
             return True
-        _, at = _read(data, stop + 1)
+        _, at = read_u30(data, stop + 1)
     return False
-
-
-def _read(data: memoryview, at: int) -> tuple[int, int]:
-    value, after = read_u32(data, at)
-    if value >= 1 << 30:  # parseVarint wants no more of the fifth byte
-        raise MalformedModule("a number does not fit into 30 bits", at)
-    return value, after

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from wasmimg.module.contents import sizes_of
 from wasmimg.module.findings import Finding
-from wasmimg.module.function_names import check_function_names
+from wasmimg.module.function_names import NAMES, check_function_names
 from wasmimg.module.judging import HOSTS, Subject
 from wasmimg.module.numbers import MalformedModule
 from wasmimg.module.outline import Outline
+from wasmimg.module.reader import PRECOMPILED
 
 __all__ = ["check_memories", "check_sections", "check_size_of_memory"]
 
@@ -93,10 +94,10 @@ def check_size_of_memory(subject: Subject) -> Iterator[Finding]:
 
 def check_sections(data: memoryview, outline: Outline) -> Iterator[Finding]:
     """Custom sections that a proxy stumbles over, or carries for nothing."""
-    names = outline.named("name")
+    names = outline.named(NAMES)
     if names is not None:
         try:
-            check_function_names(data, names)
+            check_function_names(data, names.start, names.start + names.size)
         except MalformedModule as error:
             yield Finding(
                 "error",
@@ -105,7 +106,7 @@ def check_sections(data: memoryview, outline: Outline) -> Iterator[Finding]:
                 "strip it (wasm-strip, wasm-opt --strip-debug), or build again",
                 "Failed to parse corrupted Wasm module",
             )
-    compiled = next((one for one in outline.sections if one.number == 0 and "precompiled_" in one.name), None)
+    compiled = next((one for one in outline.sections if one.number == 0 and PRECOMPILED in one.name), None)
     if compiled is not None:
         yield Finding(
             "warning",

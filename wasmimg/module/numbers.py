@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["MalformedModule", "read_name", "read_s64", "read_u32", "read_u32s", "read_u64"]
+__all__ = ["MalformedModule", "read_name", "read_s64", "read_u30", "read_u32", "read_u32s", "read_u64"]
 
 
 class MalformedModule(Exception):
@@ -31,6 +31,17 @@ def read_u32(data: memoryview, at: int) -> tuple[int, int]:
         if third < 0x80:
             return first & 0x7F | (second & 0x7F) << 7 | third << 14, at + 3
     return _read_unsigned(data, at, 32)
+
+
+def read_u30(data: memoryview, at: int) -> tuple[int, int]:
+    """A number as the host library reads one, and the offset behind it; raises MalformedModule.
+
+    Source: proxy-wasm/proxy-wasm-cpp-host src/bytecode_util.cc parseVarint.
+    """
+    value, after = read_u32(data, at)
+    if value >= 1 << 30:  # it takes two bits of the fifth byte
+        raise MalformedModule("a number does not fit into 30 bits", at)
+    return value, after
 
 
 def read_u64(data: memoryview, at: int) -> tuple[int, int]:

@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 from wasmimg.module.numbers import MalformedModule, read_u32
 
-__all__ = ["Section", "Sections", "read_sections", "sniff"]
+__all__ = ["PRECOMPILED", "Section", "Sections", "read_sections", "sniff"]
 
 MAGIC = b"\0asm"
 CORE_VERSION = b"\x01\0\0\0"
 COMPONENT_VERSION = b"\x0d\0\x01\0"  # component-model design/mvp/Binary.md: version 13, layer 1
+
+# The host cuts out custom sections with this in their name, and all custom ones behind the first of them
+# (proxy-wasm/proxy-wasm-cpp-host src/bytecode_util.cc stripMatchingSections).
+PRECOMPILED = "precompiled_"
 
 _SECTION_NAMES = (
     "custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data",
@@ -78,7 +82,7 @@ _OTHERS = (
 def read_sections(data: memoryview) -> Sections:
     """Walk over the sections of a core module; raises MalformedModule."""
     found: list[Section] = []
-    at, size, place = 8, len(data), -1
+    at, size, place, stripped = 8, len(data), -1, False
     while at < size:
         number = data[at]
         if number >= len(_SECTION_NAMES):
@@ -94,10 +98,11 @@ def read_sections(data: memoryview) -> Sections:
             name_length, name_start = read_u32(data, body)
             if name_start + name_length > body + length:
                 raise MalformedModule("the name of a custom section is longer than the section", body)
-            try:
-                name = str(data[name_start : name_start + name_length], "utf-8")
-            except UnicodeDecodeError:
-                raise MalformedModule("the name of a custom section is not UTF-8", body) from None
+            # V8 wants UTF-8 and never sees what is stripped.
+            name = str(data[name_start : name_start + name_length], "utf-8", "replace")
+            stripped = stripped or PRECOMPILED in name
+            if "\ufffd" in name and not stripped:
+                _check_text(data[name_start : name_start + name_length], body)
         else:
             if _ORDER[number] <= place:
                 raise MalformedModule(f"the {name} section is out of order or there twice", at)
@@ -105,3 +110,10 @@ def read_sections(data: memoryview) -> Sections:
         found.append(Section(number, name, body, length))
         at = body + length
     return tuple(found)
+
+
+def _check_text(name: memoryview, at: int) -> None:
+    try:
+        str(name, "utf-8")
+    except UnicodeDecodeError:
+        raise MalformedModule("the name of a custom section is not UTF-8", at) from None
