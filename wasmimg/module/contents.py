@@ -12,9 +12,10 @@ from wasmimg.module.abi import abis_of
 from wasmimg.module.numbers import MalformedModule
 from wasmimg.module.outline import read_outline
 from wasmimg.module.producers import Tool, read_tools
-from wasmimg.module.reader import Sections, read_sections, sniff
+from wasmimg.module.reader import read_sections, sniff
+from wasmimg.module.sizes import sizes_of
 
-__all__ = ["Contents", "read_contents", "sizes_of"]
+__all__ = ["Contents", "read_contents"]
 
 
 class Contents(NamedTuple):
@@ -48,20 +49,3 @@ def read_contents(data: memoryview) -> Contents:
     except MalformedModule as error:
         fault = str(error)
     return Contents(kind, len(data), abi, tools, tuple(sizes_of(len(data), sections).items()), fault)
-
-
-def sizes_of(total: int, sections: Sections) -> dict[str, int]:
-    """How many bytes are code, data, names, debug, custom (other custom sections) and other."""
-    sizes = {"code": 0, "data": 0, "names": 0, "debug": 0, "custom": 0}
-    for section in sections:
-        if section.number != 0:
-            place = section.name
-        elif section.name == "name":
-            place = "names"
-        elif section.name.startswith((".debug_", "reloc..debug_")) or section.name == "sourceMappingURL":
-            place = "debug"
-        else:
-            place = "custom"
-        if place in sizes:
-            sizes[place] += section.size
-    return {**sizes, "other": total - sum(sizes.values())}

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wasmimg.module.contents import sizes_of
 from wasmimg.module.findings import Finding
 from wasmimg.module.function_names import NAMES, check_function_names
 from wasmimg.module.judging import HOSTS, Subject
 from wasmimg.module.numbers import MalformedModule
 from wasmimg.module.outline import Outline
 from wasmimg.module.reader import PRECOMPILED
+from wasmimg.module.sizes import sizes_of
 
 __all__ = ["check_memories", "check_sections", "check_size_of_memory"]
 

@@ -105,15 +105,20 @@ def read_u32s(data: memoryview, at: int, count: int, end: int) -> tuple[Sequence
         return short, at + count
     found: list[int] = []
     value = shift = 0
-    for place, byte in enumerate(data[at:end], at):
-        if shift == 28 and byte > 0x0F:
-            raise MalformedModule("a number does not fit into 32 bits", place)
-        if byte < 0x80:
+    for place, byte in enumerate(bytes(data[at : min(end, at + 5 * count)]), at):
+        if byte < 0x80 and shift < 28:
             found.append(value | byte << shift)
             if len(found) == count:
                 return found, place + 1
             value = shift = 0
-        else:
+        elif shift < 28:
             value |= (byte & 0x7F) << shift
             shift += 7
+        elif byte > 0x0F:
+            raise MalformedModule("a number does not fit into 32 bits", place)
+        else:
+            found.append(value | byte << 28)
+            if len(found) == count:
+                return found, place + 1
+            value = shift = 0
     raise MalformedModule("a list is cut short", at)

@@ -25,7 +25,7 @@ KINDS = ("function", "table", "memory", "global", "tag")
 _PAGES, _WIDE_PAGES = 1 << 16, 1 << 18  # kSpecMaxMemory32Pages, kSpecMaxMemory64Pages
 _MANY = 1000
 # An i32 and its first value; dynamic linking makes thousands of them, and nobody asks for the value of one.
-_PLAIN_GLOBAL = re.compile(rb"\x7f[\0\1]\x41(?:[\x80-\xff]{0,3}[\0-\x7f]|[\x80-\xff]{4}[\0-\x07\x78-\x7f])\x0b")
+_PLAIN_GLOBAL = rb"\x7f[\0\1]\x41(?:[\x80-\xff]{0,3}[\0-\x7f]|[\x80-\xff]{4}[\0-\x07\x78-\x7f])\x0b"
 _PLAIN = (Global(NUMBERS["i"], False, None), Global(NUMBERS["i"], True, None))
 _LARGEST_BODY = 7_654_321  # bytes; kV8MaxWasmFunctionSize
 
@@ -230,8 +230,9 @@ class _Reader:
     def _read_globals(self, at: int, end: int) -> int:
         space = self._space
         count, at = space.count(at, end)
+        match = re.compile(_PLAIN_GLOBAL).match if count > _MANY else None
         for _ in range(count):
-            if count > _MANY and (plain := _PLAIN_GLOBAL.match(self._data, at, end)):
+            if match is not None and (plain := match(self._data, at, end)):
                 space.globals.append(_PLAIN[self._data[at + 1]])
                 at = plain.end()
                 continue
