@@ -17,7 +17,7 @@ from integration.fetchers import Fetcher
 from integration.fetchers.building import build_programs
 from integration.services import Dockerd, Registry
 
-ENGINES = ("docker", "buildah", "embedded")
+ENGINES = ("docker", "buildah", "podman", "embedded")
 FORMATS = ("oci", "docker")
 EVERY_WAY = [(engine, form) for engine in ENGINES for form in FORMATS]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wasmimg.checking import check_data, refusal_of
 from wasmimg.delivery import Delivery, check_access, deliver, read_pushed
 from wasmimg.engines.base import Finish, Order, Plan, check_plan, finish_of
-from wasmimg.errors import FileSystemFailed, ImageRefused, NetworkFailed, NoEngine, UsageError
+from wasmimg.errors import EngineFailed, FileSystemFailed, ImageRefused, NetworkFailed, NoEngine, UsageError
 from wasmimg.events import Event, Tell, silent
 from wasmimg.image.layer import ModuleTar, compress_tar, open_in_tar
 from wasmimg.image.manifest import build_image
@@ -130,6 +130,7 @@ class _Build:
             choice = self._choose(dry_run=False)
             self._note(f"engine {choice.engine}: {choice.why}")
             plan = self._plan(choice)
+            self._heed_signature(plan)
             if job.load and choice.engine != "docker":
                 self._require_docker()
             shape = (
@@ -204,6 +205,13 @@ class _Build:
             dry_run=dry_run,
         )
 
+    def _heed_signature(self, plan: Plan) -> None:
+        from wasmimg.engines.docker import wants_signature
+
+        if self._job.push and not plan.signed and wants_signature(self._environment):
+            who = "docker signs nothing from version 29 on" if plan.engine == "docker" else "only docker heeds it"
+            self._tell(Event("warning", f"DOCKER_CONTENT_TRUST is set, and this push is not signed: {who}"))
+
     def _require_docker(self) -> None:
         """Ask docker before anything is pushed, and not only when it is to load the image."""
         try:
@@ -227,7 +235,11 @@ class _Build:
         elif choice.engine == "buildah":
             from wasmimg.engines.buildah import plan_buildah
 
-            plan = plan_buildah(self._order)
+            plan = plan_buildah(self._order, choice.flags)
+        elif choice.engine == "podman":
+            from wasmimg.engines.podman import plan_podman
+
+            plan = plan_podman(self._order, choice.flags)
         else:
             if self._order.to_store and not self._job.load:
                 raise UsageError(
@@ -287,7 +299,7 @@ class _Build:
         reached = check_access(self._delivery, self._environment, self._tell) if self._job.push else False
         with Runner(plan, environment=self._environment, policy=self._job.policy, tell=self._tell) as runner:
             runner.stage(module, self._job.spec.epoch)
-            pushed = self._steps(plan, runner, mend=reached)
+            pushed = self._steps(plan, runner, mend=reached and not plan.signed)
             if plan.finish is not None:
                 shape = self._finish(plan, plan.finish, runner, digest)
                 for step in plan.after:
@@ -305,8 +317,10 @@ class _Build:
         for step in plan.steps:
             try:
                 runner.run(step)
-            except NetworkFailed as error:
-                if not (step.network and mend and error.transient):
+            except (NetworkFailed, EngineFailed) as error:
+                # Its own failure as well: podman gives up where it should compress again what a registry has.
+                passing = isinstance(error, EngineFailed) or error.transient
+                if not (step.network and mend and passing):
                     raise
                 self._tell(
                     Event(
@@ -321,6 +335,8 @@ class _Build:
         try:
             return read_pushed(self._delivery, digest, self._environment, self._tell)
         except ImageRefused as error:
+            if plan.signed:
+                raise
             self._tell(
                 Event(
                     "warning",

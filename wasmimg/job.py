@@ -188,9 +188,9 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
     dockerfile = _dockerfile(folder / request.dockerfile) if request.dockerfile is not None else None
     engine = request.engine or environment.get("WASMIMG_ENGINE") or config.engine or "auto"
     if dockerfile is not None:
-        if request.engine not in (None, "auto", "docker"):
-            raise UsageError(f"--dockerfile is for the docker engine, and {request.engine} was asked for")
-        engine = "docker"
+        if request.engine not in (None, "auto", "docker", "podman"):
+            raise UsageError(f"--dockerfile is for docker and podman, and {request.engine} was asked for")
+        engine = request.engine if request.engine == "podman" else "docker"
     outputs = tuple(dict.fromkeys(parse_output(text, folder) for text in request.outputs))
     for output in outputs:
         if output.kind == "docker-archive" and form is Format.OCI:

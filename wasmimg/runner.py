@@ -108,7 +108,7 @@ class Runner:
         # Messages are classified by their English words; what an engine that was ended has left
         # in its temporary folder goes with ours.
         environment = {**self._environment, "LC_ALL": "C", "TMPDIR": str(self.work)}
-        if step.argv[0] == "buildah":
+        if step.argv[0] in ("buildah", "podman"):
             from wasmimg.engines.buildah import readable_by_buildah
 
             environment = readable_by_buildah(environment)

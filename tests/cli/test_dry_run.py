@@ -46,7 +46,7 @@ def test_the_story_says_whose_lines_these_are_and_why(engine: str, why: str, cli
         (["gone.wasm", "-o", "oci:out"], 2),
         (["plugin.wasm"], 2),
         (["bad.wasm", "-o", "oci:out"], 3),
-        (["plugin.wasm", "-e", "podman", "-o", "oci:out"], 4),
+        (["plugin.wasm", "-e", "podmann", "-o", "oci:out"], 2),
     ],
 )
 def test_what_cannot_be_built_has_no_lines(words: list[str], code: int, cli: Cli, tmp_path: Path) -> None:

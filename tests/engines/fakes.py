@@ -11,6 +11,15 @@ record='{record}'
 end=$(printf '\\001')
 printf '%s\\0' "${{0##*/}}" "$@" "$end" >>"$record/calls"
 """
+# What an engine says of itself, for those tests that are about something else; it is no call that they count.
+_VERSIONS = {
+    "docker": "Docker version 28.5.2, build ecc6942",
+    "buildah": "buildah version 1.28.2 (image-spec 1.1.0-rc2)",
+    "podman": "podman version 4.3.1",
+}
+_ITSELF = """#!/bin/sh
+case "$*" in --version) echo '{version}'; exit ;; *--help) exit ;; esac
+"""
 
 
 class Fakes:
@@ -22,10 +31,14 @@ class Fakes:
         self.programs.mkdir(parents=True)
         self.record.mkdir()
 
-    def add(self, name: str, body: str = "") -> None:
-        """A program ``name`` that records its call, then runs ``body`` in sh."""
+    def add(self, name: str, body: str = "", *, mute: bool = False) -> None:
+        """A program ``name`` that records its call, then runs ``body`` in sh.
+
+        Unless it is to be ``mute``, an engine says its version by itself.
+        """
         path = self.programs / name
-        path.write_text(_HEAD.format(record=self.record) + body)
+        itself = _ITSELF.format(version=_VERSIONS[name]) if name in _VERSIONS and not mute else ""
+        path.write_text(itself + _HEAD.format(record=self.record) + body)
         path.chmod(0o755)
 
     @property

@@ -160,3 +160,12 @@ def test_the_platform_is_said_at_the_beginning(platform: Platform, words: tuple[
         plan_buildah(order("r.io/p/q:1", spec=ImageSpec(platform=platform))).steps, "buildah", "from"
     )
     assert tuple(origin[4:]) == words
+
+
+def test_what_names_buildahs_version_or_the_time_is_left_out_as_far_as_it_can() -> None:
+    new = {"commit": frozenset({"timestamp", "identity-label", "omit-history", "created-annotation"})}
+    for flags, words in ((new, 3), ({"commit": frozenset({"timestamp", "omit-history"})}, 1), ({}, 0)):
+        for wanted in (order("r.io/p/q:1", push=True), order("r.io/p/q:1"), order("r.io/p/q:1", outputs=("oci:o",))):
+            for argv in commands(every_step(plan_buildah(wanted, flags)), "buildah", "commit"):
+                steady = {"--identity-label=false", "--omit-history", "--created-annotation=false"} & set(argv)
+                assert len(steady) == words

@@ -8,9 +8,11 @@ from tests.engines.orders import order
 from wasmimg.engines.base import WORK, Plan, Staged, Step, check_plan, refuse_engine
 from wasmimg.engines.buildah import plan_buildah
 from wasmimg.engines.docker import DockerFacts, plan_docker
+from wasmimg.engines.podman import plan_podman
 from wasmimg.errors import UsageError
 
 DOCKER = plan_docker(order("r.io/p/q:1"), DockerFacts())
+PODMAN = plan_podman(order("r.io/p/q:1"))
 BUILDAH = plan_buildah(order("r.io/p/q:1"))
 BUILD, COPY = DOCKER.steps[0], BUILDAH.steps[1]
 
@@ -19,7 +21,7 @@ def _dockerfile(text: str) -> Plan:
     return DOCKER._replace(staged=(Staged("Dockerfile", text), Staged("plugin.wasm")))
 
 
-@pytest.mark.parametrize("plan", [DOCKER, BUILDAH, Plan("embedded")], ids=lambda plan: plan.engine)
+@pytest.mark.parametrize("plan", [DOCKER, PODMAN, BUILDAH, Plan("embedded")], ids=lambda plan: plan.engine)
 def test_a_plan_of_ours_passes(plan: Plan) -> None:
     check_plan(plan)
 
@@ -51,6 +53,9 @@ DOCTORED = {
         steps=(BUILD._replace(context=("Dockerfile", "plugin.wasm", "second.wasm")),)
     ),
     "docker gets no module in its context": DOCKER._replace(steps=(BUILD._replace(context=("Dockerfile",)),)),
+    "podman builds twice": PODMAN._replace(steps=(*PODMAN.steps, *PODMAN.steps)),
+    "podman runs": PODMAN._replace(steps=(*PODMAN.steps, Step("", ("podman", "run", "c")))),
+    "podman stages two modules": PODMAN._replace(staged=(*PODMAN.staged, Staged("second.wasm"))),
     "buildah copies twice": BUILDAH._replace(steps=(BUILDAH.steps[0], COPY, COPY, *BUILDAH.steps[2:])),
     "buildah never copies": BUILDAH._replace(steps=(BUILDAH.steps[0], *BUILDAH.steps[2:])),
     "buildah never begins": BUILDAH._replace(steps=BUILDAH.steps[1:]),

@@ -1,76 +1,78 @@
-"""What docker says of itself: its builder, its store, and whether it is docker at all."""
+"""What follows from docker's client, its daemon, and what the user chose."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from wasmimg.engines.clients import Client
 from wasmimg.engines.docker import docker_facts
+from wasmimg.engines.docker_daemon import Daemon
 from wasmimg.errors import NoEngine
 
-CONTAINERD = '[["driver-type","io.containerd.snapshotter.v1"]]'
-CLASSIC = '[["Backing Filesystem","extfs"],["Supports d_type","true"]]'
+SIGNING = {"push": frozenset({"disable-content-trust", "quiet"})}
+NEW = Client("/usr/bin/docker", "docker", "28.5.2", "1.51", "v0.29.1", SIGNING)
+BARE = NEW._replace(buildx="")
+OLD = Client("/usr/bin/docker", "docker", "20.10.24+dfsg1", "1.41")
+OLD_DAEMON = Daemon("20.10.24", buildkit=False)
+NEW_DAEMON = Daemon("28.5.2", buildkit=True)
 
 
-def _version(client: str, server: str = "28.5.2") -> str:
-    return json.dumps({"Client": {"Version": client}, "Server": {"Version": server}})
+def _buildkit(client: Client, daemon: Daemon, wanted: str | None) -> bool:
+    environment = {} if wanted is None else {"DOCKER_BUILDKIT": wanted}
+    return docker_facts(client, daemon, environment).buildkit
 
 
+@pytest.mark.parametrize("daemon", [OLD_DAEMON, NEW_DAEMON], ids=lambda daemon: daemon.version)
 @pytest.mark.parametrize(
-    "client, buildx, wanted, buildkit",
+    "client, wanted, buildkit",
     [
-        ("28.5.2", True, None, True),
-        ("28.5.2", True, "1", True),
-        ("28.5.2", True, "0", False),
-        ("28.5.2", True, "", True),
-        ("28.5.2", False, None, False),
-        ("23.0.0", True, None, True),
-        ("20.10.24+dfsg1", False, None, False),
-        ("20.10.24+dfsg1", True, None, False),
-        ("20.10.24+dfsg1", False, "1", True),
-        ("20.10.24+dfsg1", False, "0", False),
-        ("29.6.0-rc.1", True, None, True),
+        (NEW, None, True),
+        (NEW, "1", True),
+        (NEW, "0", False),
+        (NEW, "", True),
+        (BARE, None, False),
+        (NEW._replace(version="23.0.0"), None, True),
+        (NEW._replace(version="29.6.0-rc.1"), None, True),
+        (OLD, "1", True),
+        (OLD, "0", False),
+        (OLD._replace(buildx="v0.10.0"), "0", False),
     ],
 )
-def test_which_builder_runs(client: str, buildx: bool, wanted: str | None, buildkit: bool) -> None:
-    assert docker_facts(_version(client), CLASSIC, buildx, wanted).buildkit is buildkit
+def test_which_builder_runs(client: Client, daemon: Daemon, wanted: str | None, buildkit: bool) -> None:
+    assert _buildkit(client, daemon, wanted) is buildkit
 
 
-@pytest.mark.parametrize("client, buildx", [("28.5.2", True), ("20.10.24", False)])
+@pytest.mark.parametrize("wanted", [None, ""])
+def test_an_old_client_takes_the_builder_that_its_daemon_names(wanted: str | None) -> None:
+    assert not _buildkit(OLD, OLD_DAEMON, wanted)
+    assert _buildkit(OLD, NEW_DAEMON, wanted)
+
+
+@pytest.mark.parametrize("client", [NEW, OLD], ids=lambda client: client.version)
 @pytest.mark.parametrize(
     "wanted, buildkit", [("false", False), ("False", False), ("f", False), ("true", True), ("TRUE", True), ("t", True)]
 )
-def test_the_builder_is_chosen_by_every_word_that_docker_reads(
-    client: str, buildx: bool, wanted: str, buildkit: bool
-) -> None:
-    assert docker_facts(_version(client), CLASSIC, buildx, wanted).buildkit is buildkit
+def test_the_builder_is_chosen_by_every_word_that_docker_reads(client: Client, wanted: str, buildkit: bool) -> None:
+    assert _buildkit(client, OLD_DAEMON, wanted) is buildkit
 
 
-@pytest.mark.parametrize("status, containerd", [(CONTAINERD, True), (CLASSIC, False), ("null", False), ("", False)])
-def test_which_store_holds_the_image(status: str, containerd: bool) -> None:
-    assert docker_facts(_version("28.5.2"), status, True, None).containerd is containerd
+@pytest.mark.parametrize("wanted", ["1", "true"])
+def test_buildkit_that_is_asked_for_and_absent_is_refused_before_docker_does(wanted: str) -> None:
+    with pytest.raises(NoEngine, match="buildx is not installed") as caught:
+        docker_facts(BARE, NEW_DAEMON, {"DOCKER_BUILDKIT": wanted})
+    assert "unset DOCKER_BUILDKIT" in (caught.value.hint or "")
 
 
-def test_the_version_is_the_daemons() -> None:
-    assert docker_facts(_version("28.2.2", "20.10.5"), CLASSIC, True, None).version == "20.10.5"
+def test_version_store_and_context_are_the_daemons() -> None:
+    facts = docker_facts(NEW, Daemon("20.10.5", containerd=True, context="remote"), {})
+    assert (facts.version, facts.containerd, facts.context) == ("20.10.5", True, "remote")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        '{"Client":{"APIVersion":"4.3.1","Version":"4.3.1","GoVersion":"go1.19.8","OsArch":"linux/amd64"}}',
-        '{"Client":{"APIVersion":"5.4.2","Version":"5.4.2","Engine":"Podman Engine"},"Server":null}',
-        "Emulate Docker CLI using podman.",
-    ],
-)
-def test_a_stand_in_of_podman_is_refused_and_buildah_named(answer: str) -> None:
-    with pytest.raises(NoEngine, match="is not docker") as caught:
-        docker_facts(answer, "", False, None)
-    assert "--engine buildah" in (caught.value.hint or "")
+@pytest.mark.parametrize("word, signed", [("1", True), ("true", True), ("0", False), ("", False), ("no", False)])
+def test_content_trust_is_seen(word: str, signed: bool) -> None:
+    assert docker_facts(NEW, NEW_DAEMON, {"DOCKER_CONTENT_TRUST": word}).signed is signed
 
 
-@pytest.mark.parametrize("answer", ["", "null", "[]", '"28"', "{}", '{"Client":{},"Server":{}}', "usage: docker", "{"])
-def test_an_answer_that_is_none_is_no_engine(answer: str) -> None:
-    with pytest.raises(NoEngine):
-        docker_facts(answer, CLASSIC, True, None)
+def test_a_docker_without_content_trust_signs_nothing() -> None:
+    newest = NEW._replace(version="29.9.2", flags={"push": frozenset({"quiet"})})
+    assert not docker_facts(newest, NEW_DAEMON, {"DOCKER_CONTENT_TRUST": "1"}).signed

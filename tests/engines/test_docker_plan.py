@@ -11,6 +11,7 @@ import pytest
 from tests.engines.orders import UNIQUE, commands, every_step, order, values_of
 from wasmimg.engines.base import WORK, Dockerfile, Order, Plan, check_plan
 from wasmimg.engines.docker import DockerFacts, plan_docker, why_not_direct
+from wasmimg.errors import NoEngine
 from wasmimg.image.dockerfile import check_dockerfile
 from wasmimg.image.manifest import ImageSpec
 from wasmimg.image.media_types import Format
@@ -77,10 +78,30 @@ def test_every_build_is_fresh_and_has_no_attestations_and_a_fixed_time(facts: Do
     assert "--no-cache" in build.argv
     assert values_of(build.argv, "--platform") == ["linux/amd64"]
     assert dict(build.environment) == {
-        "BUILDX_BUILDER": None,
+        "BUILDX_BUILDER": "default",
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
         "SOURCE_DATE_EPOCH": "0",
     }
+
+
+def test_the_builder_is_that_of_dockers_context() -> None:
+    plan = plan_docker(_orders(Format.DOCKER)["push"], BUILDKIT_CLASSIC._replace(context="desktop-linux"))
+    assert dict(plan.steps[0].environment)["BUILDX_BUILDER"] == "desktop-linux"
+
+
+@pytest.mark.parametrize("facts, wanted", EVERY)
+def test_what_docker_is_to_sign_is_pushed_by_docker_or_not_at_all(facts: DockerFacts, wanted: Order) -> None:
+    signed = facts._replace(signed=True)
+    pushed_by_docker = "docker pushes" in _delivers(plan_docker(wanted, facts))
+    if wanted.push and not pushed_by_docker:
+        with pytest.raises(NoEngine, match="DOCKER_CONTENT_TRUST") as caught:
+            plan_docker(wanted, signed)
+        assert caught.value.reason
+        assert "DOCKER_CONTENT_TRUST" in (caught.value.hint or "")
+    else:
+        plan = plan_docker(wanted, signed)
+        assert plan.signed is pushed_by_docker
+        assert plan._replace(signed=False) == plan_docker(wanted, facts)
 
 
 @pytest.mark.parametrize("facts, wanted", EVERY)

@@ -8,20 +8,38 @@ from pathlib import Path
 import pytest
 
 from tests.engines.fakes import Fakes
-from wasmimg.engines.probe import Choice, choose
+from wasmimg.engines.probe import Choice, choose, paired_engine
 from wasmimg.errors import NoEngine, UsageError
 from wasmimg.image.media_types import Format
 
 _DOCKER = """case "$1" in
-version) echo '{"Client":{"Version":"28.5.2"},"Server":{"Version":"28.5.2"}}' ;;
-info) echo '[["driver-type","io.containerd.snapshotter.v1"]]' ;;
+--version) echo 'Docker version 28.5.2, build ecc6942' ;;
+version) echo 1.51 ;;
+info) echo '{"ServerVersion":"28.5.2","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],"ClientInfo":{}}' ;;
+buildx) echo 'github.com/docker/buildx v0.29.1 1234567' ;;
 esac
 """
+_BUILDAH = """case "$1" in
+--version) echo 'buildah version 1.28.2 (image-spec 1.1.0-rc2)' ;;
+commit) echo '      --omit-history   omit history' ;;
+esac
+"""
+_PODMAN = """case "$1" in
+--version) echo 'podman version 4.3.1' ;;
+push) echo '      --compression-format string   compression format to use' ;;
+esac
+"""
+_STAND_IN = "echo 'Emulate Docker CLI using podman.' >&2; echo 'podman version 4.3.1'"
+BODIES = {"docker": _DOCKER, "buildah": _BUILDAH, "podman": _PODMAN}
+
+
+def _failing(engine: str, body: str) -> str:
+    question = {"docker": "info", "buildah": "info", "podman": "images"}[engine]
+    return f'[ "$1" != {question} ] || {{ {body}; }}\n{BODIES[engine]}'
+
+
 _DOWN = "echo 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?' >&2; exit 1"
 _BROKEN = 'echo "Error: open /var/lib/containers/storage/storage.lock: read-only file system" >&2; exit 125'
-_DEBIAN_STAND_IN = """echo "Emulate Docker CLI using podman." >&2
-[ "$1" != version ] || echo '{"Client":{"APIVersion":"4.3.1","Version":"4.3.1"}}'
-"""
 
 
 @pytest.fixture
@@ -29,47 +47,52 @@ def fakes(tmp_path: Path) -> Fakes:
     return Fakes(tmp_path)
 
 
+def _environment(fakes: Fakes, **more: str) -> dict[str, str]:
+    # The system's folders stay out, where a real engine may be, and so does a real daemon.
+    return {"PATH": str(fakes.programs), "DOCKER_HOST": "unix:///nonexistent/docker.sock", **more}
+
+
 def _choose(fakes: Fakes, asked: str, form: Format = Format.OCI, *, dry_run: bool = False, **more: str) -> Choice:
-    # The system's folders stay out, where a real docker or buildah may be.
-    environment = {"PATH": str(fakes.programs), **more}
-    return choose(asked, form, environment=environment, idle=5.0, dry_run=dry_run)
+    return choose(asked, form, environment=_environment(fakes, **more), idle=5.0, dry_run=dry_run)
 
 
 @pytest.mark.parametrize("form, engine", [(Format.OCI, "buildah"), (Format.DOCKER, "docker")])
 def test_auto_takes_the_documented_engine_of_the_format(form: Format, engine: str, fakes: Fakes) -> None:
-    fakes.add("docker", _DOCKER)
-    fakes.add("buildah")
+    fakes.add("docker", _DOCKER, mute=True)
+    fakes.add("buildah", _BUILDAH, mute=True)
     choice = _choose(fakes, "auto", form)
     assert choice.engine == engine
     assert f"the documented engine for format {form}" in choice.why
 
 
 @pytest.mark.parametrize(
-    "form, other, body", [(Format.OCI, "docker", _DOCKER), (Format.DOCKER, "buildah", "")], ids=["oci", "docker"]
+    "form, other, body",
+    [(Format.OCI, "docker", _DOCKER), (Format.DOCKER, "buildah", _BUILDAH), (Format.OCI, "podman", _PODMAN)],
+    ids=["oci", "docker", "podman"],
 )
 def test_auto_is_embedded_when_the_documented_engine_is_not_there(
     form: Format, other: str, body: str, fakes: Fakes
 ) -> None:
-    fakes.add(other, body)
+    fakes.add(other, body, mute=True)
     choice = _choose(fakes, "auto", form)
     assert choice.engine == "embedded"
     assert "is not installed" in choice.why
 
 
 @pytest.mark.parametrize(
-    "form, engine, body, why",
+    "form, body, why",
     [
-        (Format.DOCKER, "docker", _DOWN, "Cannot connect to the Docker daemon"),
-        (Format.DOCKER, "docker", _DEBIAN_STAND_IN, "is not docker"),
-        (Format.DOCKER, "docker", "exit 1", "does not answer"),
-        (Format.OCI, "buildah", _BROKEN, "read-only file system"),
-        (Format.OCI, "buildah", "echo one >&2; echo two >&2; exit 125", "does not answer (two)"),
+        (Format.DOCKER, _DOWN, "Cannot connect to the Docker daemon"),
+        (Format.DOCKER, "exit 1", "does not answer"),
+        (Format.OCI, _BROKEN, "read-only file system"),
+        (Format.OCI, "echo one >&2; echo two >&2; exit 125", "does not answer (two)"),
     ],
 )
 def test_auto_is_embedded_when_the_documented_engine_does_not_work_and_says_why(
-    form: Format, engine: str, body: str, why: str, fakes: Fakes
+    form: Format, body: str, why: str, fakes: Fakes
 ) -> None:
-    fakes.add(engine, body)
+    engine = paired_engine(form)
+    fakes.add(engine, _failing(engine, body), mute=True)
     choice = _choose(fakes, "auto", form)
     assert choice.engine == "embedded"
     assert why in choice.why
@@ -84,37 +107,42 @@ def test_auto_is_embedded_when_the_documented_engine_cannot_even_start(name: str
     assert _choose(fakes, "auto", Format.DOCKER if name == "docker" else Format.OCI).engine == "embedded"
 
 
-@pytest.mark.parametrize("engine, body", [("docker", _DOCKER), ("buildah", "")])
+@pytest.mark.parametrize("engine", BODIES)
 @pytest.mark.parametrize("form", Format)
-def test_an_engine_that_is_asked_for_runs_whatever_the_format(
-    engine: str, body: str, form: Format, fakes: Fakes
-) -> None:
-    fakes.add(engine, body)
+def test_an_engine_that_is_asked_for_runs_whatever_the_format(engine: str, form: Format, fakes: Fakes) -> None:
+    fakes.add(engine, BODIES[engine], mute=True)
     assert _choose(fakes, engine, form)[:2] == (engine, "as asked")
 
 
 def test_docker_is_asked_for_its_store_and_its_builder(fakes: Fakes) -> None:
-    fakes.add("docker", _DOCKER)
+    fakes.add("docker", _DOCKER, mute=True)
     facts = _choose(fakes, "docker").docker
     assert facts is not None
-    assert facts == ("28.5.2", True, True)
+    assert (facts.version, facts.buildkit, facts.containerd) == ("28.5.2", True, True)
+
+
+def test_buildah_and_podman_are_asked_for_their_options(fakes: Fakes) -> None:
+    fakes.add("buildah", _BUILDAH, mute=True)
+    fakes.add("podman", _PODMAN, mute=True)
+    assert "omit-history" in _choose(fakes, "buildah").flags["commit"]
+    assert "compression-format" in _choose(fakes, "podman").flags["push"]
 
 
 def test_without_buildx_it_is_the_legacy_builder(fakes: Fakes) -> None:
-    fakes.add("docker", _DOCKER + '[ "$1" != buildx ] || exit 1')
+    fakes.add("docker", '[ "$1" != buildx ] || exit 1\n' + _DOCKER, mute=True)
     facts = _choose(fakes, "docker").docker
     assert facts is not None
     assert not facts.buildkit
 
 
 def test_the_users_choice_of_a_builder_counts(fakes: Fakes) -> None:
-    fakes.add("docker", _DOCKER)
+    fakes.add("docker", _DOCKER, mute=True)
     facts = _choose(fakes, "docker", DOCKER_BUILDKIT="0").docker
     assert facts is not None
     assert not facts.buildkit
 
 
-@pytest.mark.parametrize("engine", ["docker", "buildah"])
+@pytest.mark.parametrize("engine", BODIES)
 def test_an_engine_that_is_asked_for_and_absent_is_refused_with_a_way_out(engine: str, fakes: Fakes) -> None:
     with pytest.raises(NoEngine, match=f"{engine} is not installed") as caught:
         _choose(fakes, engine)
@@ -122,52 +150,88 @@ def test_an_engine_that_is_asked_for_and_absent_is_refused_with_a_way_out(engine
 
 
 def test_a_daemon_that_is_down_is_refused_in_its_own_words(fakes: Fakes) -> None:
-    fakes.add("docker", _DOWN)
+    fakes.add("docker", _failing("docker", _DOWN), mute=True)
     with pytest.raises(NoEngine) as caught:
         _choose(fakes, "docker")
     assert "Cannot connect to the Docker daemon" in (caught.value.reason or "")
     assert "start the docker daemon" in (caught.value.hint or "")
 
 
+def test_a_daemon_that_is_down_while_docker_ends_well_is_refused_as_well(fakes: Fakes) -> None:
+    # docker before 27
+    errors = '{"ServerErrors":["Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"]}'
+    fakes.add("docker", _failing("docker", f"echo '{errors}'; exit 0"), mute=True)
+    with pytest.raises(NoEngine) as caught:
+        _choose(fakes, "docker")
+    assert "Cannot connect to the Docker daemon" in (caught.value.reason or "")
+    assert "start the docker daemon" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("answer", ["", "null", "[]", "{", "{}", '"28"'])
+def test_an_answer_that_is_none_is_no_engine(answer: str, fakes: Fakes) -> None:
+    fakes.add("docker", _failing("docker", f"echo '{answer}'; exit 0"), mute=True)
+    with pytest.raises(NoEngine, match="docker does not answer"):
+        _choose(fakes, "docker")
+
+
 def test_a_socket_without_permission_names_the_group(fakes: Fakes) -> None:
-    fakes.add(
-        "docker",
-        "echo 'permission denied while trying to connect to the Docker daemon socket at unix:///x' >&2; exit 1",
-    )
+    words = "permission denied while trying to connect to the Docker daemon socket at unix:///x"
+    fakes.add("docker", _failing("docker", f"echo '{words}' >&2; exit 1"), mute=True)
     with pytest.raises(NoEngine) as caught:
         _choose(fakes, "docker")
     assert "group docker" in (caught.value.hint or "")
 
 
-def test_a_buildah_that_fails_its_probe_is_no_engine_whatever_it_says(fakes: Fakes) -> None:
-    fakes.add("buildah", _BROKEN)
-    with pytest.raises(NoEngine, match="buildah does not answer") as caught:
-        _choose(fakes, "buildah")
+@pytest.mark.parametrize("engine", ["buildah", "podman"])
+def test_an_engine_that_fails_its_probe_is_none_whatever_it_says(engine: str, fakes: Fakes) -> None:
+    fakes.add(engine, _failing(engine, _BROKEN), mute=True)
+    with pytest.raises(NoEngine, match=f"{engine} does not answer") as caught:
+        _choose(fakes, engine)
     assert "storage.lock" in (caught.value.reason or "")
 
 
-def test_an_engine_that_never_answers_is_given_up(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", BODIES)
+@pytest.mark.parametrize("at", ["at once", "at the probe"])
+def test_an_engine_that_never_answers_is_given_up(
+    engine: str, at: str, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("wasmimg.engines.process._POLL", 0.02)
     monkeypatch.setattr("wasmimg.engines.process._GRACE", 0.1)
-    fakes.add("docker", "PATH=/usr/bin:/bin; exec sleep 30")
+    silent = "PATH=/usr/bin:/bin; exec sleep 30"
+    fakes.add(engine, silent if at == "at once" else _failing(engine, silent), mute=True)
     began = time.monotonic()
-    with pytest.raises(NoEngine, match="docker does not answer") as caught:
-        choose("docker", Format.OCI, environment={"PATH": str(fakes.programs)}, idle=0.2)
-    assert time.monotonic() - began < 3
+    with pytest.raises(NoEngine, match=f"{engine} does not answer") as caught:
+        choose(engine, Format.OCI, environment=_environment(fakes), idle=0.4)
+    assert time.monotonic() - began < 4
     assert "moved no byte" in (caught.value.reason or "")
 
 
+@pytest.mark.parametrize("asked, form", [("docker", Format.OCI), ("docker", Format.DOCKER), ("auto", Format.DOCKER)])
+def test_podman_that_is_called_docker_is_driven_as_podman_and_that_is_said(
+    asked: str, form: Format, fakes: Fakes
+) -> None:
+    fakes.add("docker", _STAND_IN, mute=True)
+    fakes.add("podman", _PODMAN, mute=True)
+    choice = _choose(fakes, asked, form)
+    assert choice.engine == "podman"
+    assert choice.docker is None
+    assert "compression-format" in choice.flags["push"]
+    assert "podman" in choice.why
+
+
+def test_podman_that_is_called_docker_and_does_not_work_is_no_engine(fakes: Fakes) -> None:
+    fakes.add("docker", _STAND_IN, mute=True)
+    fakes.add("podman", _failing("podman", _BROKEN), mute=True)
+    with pytest.raises(NoEngine, match="podman does not answer"):
+        _choose(fakes, "docker")
+    assert _choose(fakes, "auto", Format.DOCKER).engine == "embedded"
+
+
 def test_embedded_asks_nobody(fakes: Fakes) -> None:
-    fakes.add("docker", _DOCKER)
-    fakes.add("buildah")
+    fakes.add("docker", _DOCKER, mute=True)
+    fakes.add("buildah", _BUILDAH, mute=True)
     assert _choose(fakes, "embedded") == Choice("embedded", "as asked")
     assert fakes.calls() == []
-
-
-def test_podman_is_refused_and_buildah_named(fakes: Fakes) -> None:
-    with pytest.raises(NoEngine, match="podman is not driven yet") as caught:
-        _choose(fakes, "podman")
-    assert "--engine buildah" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -176,7 +240,7 @@ def test_an_unknown_engine_is_a_usage_error(dry_run: bool, fakes: Fakes) -> None
         _choose(fakes, "dokcer", dry_run=dry_run)
 
 
-@pytest.mark.parametrize("engine", ["docker", "buildah"])
+@pytest.mark.parametrize("engine", BODIES)
 def test_a_dry_run_needs_no_engine_and_says_that_it_would_not_run(engine: str, fakes: Fakes) -> None:
     choice = _choose(fakes, engine, dry_run=True)
     assert choice.engine == engine

@@ -184,7 +184,7 @@ def test_the_time_of_the_image_is_the_time_of_the_file(epoch: int, fakes: Fakes,
     assert {mtime for _, mtime, _ in _context(fakes).values()} == {epoch}
 
 
-def test_docker_gets_the_time_and_no_other_builder(
+def test_docker_gets_the_time_and_its_own_builder(
     fakes: Fakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.add("docker", 'env >"$record/environment"; cat >/dev/null')
@@ -194,7 +194,7 @@ def test_docker_gets_the_time_and_no_other_builder(
     environment = (fakes.record / "environment").read_text().splitlines()
     assert "SOURCE_DATE_EPOCH=5" in environment
     assert "BUILDX_NO_DEFAULT_ATTESTATIONS=1" in environment
-    assert not any(line.startswith("BUILDX_BUILDER=") for line in environment)
+    assert "BUILDX_BUILDER=default" in environment
 
 
 @pytest.mark.parametrize("folder", ["a b", "it's", "$x\n"])

@@ -26,6 +26,7 @@ __all__ = [
     "finish_of",
     "own_push",
     "refuse_engine",
+    "steady",
 ]
 
 ENGINES = ("auto", "docker", "buildah", "podman", "embedded")
@@ -34,7 +35,11 @@ ENGINES = ("auto", "docker", "buildah", "podman", "embedded")
 WORK = "\0work"
 
 # What an engine may be told to do: nothing else here puts a file into an image, or takes one in.
-_VERBS = {"docker": {"build", "push", "save", "load"}, "buildah": {"from", "copy", "config", "commit", "push"}}
+_VERBS = {
+    "docker": {"build", "push", "save", "load"},
+    "buildah": {"from", "copy", "config", "commit", "push"},
+    "podman": {"build", "push", "save"},
+}
 
 
 class Dockerfile(NamedTuple):
@@ -111,7 +116,8 @@ class Plan(NamedTuple):
     ``steps`` make the image and put it where the engine itself can; ``export`` leaves it at
     ``exported`` (a SOURCE in the temporary folder), for ``finish``, for reading back what
     stays in a store, or for pushing it when the engine could not. ``after`` follows
-    ``finish``. ``cleanup`` always runs.
+    ``finish``. ``cleanup`` always runs. ``signed`` tells that the engine signs what it pushes:
+    then nobody else may push in its place.
     """
 
     engine: str
@@ -122,6 +128,7 @@ class Plan(NamedTuple):
     finish: Finish | None = None
     after: tuple[Step, ...] = ()
     cleanup: tuple[Step, ...] = ()
+    signed: bool = False
 
 
 def finish_of(order: Order, exported: str) -> tuple[Finish, tuple[Step, ...]]:
@@ -146,7 +153,7 @@ def check_plan(plan: Plan) -> None:
     verbs = [step.argv[1] for step in every]
     if plan.engine in _VERBS and not _VERBS[plan.engine].issuperset(verbs):
         raise AssertionError(f"the plan has {plan.engine} do more than it may: {', '.join(verbs)}")
-    if plan.engine == "docker":
+    if plan.engine in ("docker", "podman"):
         from wasmimg.image.dockerfile import check_dockerfile
 
         text = next(staged.text for staged in plan.staged if staged.name == "Dockerfile")
@@ -159,6 +166,13 @@ def check_plan(plan: Plan) -> None:
         origins = [step.argv[-1] for step in every if step.argv[1] == "from"]
         if modules != [ENTRY_NAME] or copies != [(f"{WORK}/{ENTRY_NAME}", "./")] or origins != ["scratch"]:
             raise AssertionError("the plan does not copy the module exactly once, into scratch")
+
+
+def steady(flags: frozenset[str]) -> tuple[str, ...]:
+    """Of the options of ``buildah commit`` and ``podman build`` those that keep the engine's version and
+    the time of the build out of the image, as far as it has them (``flags``)."""
+    wanted = ("--identity-label=false", "--omit-history", "--created-annotation=false")
+    return tuple(option for option in wanted if option.strip("-").partition("=")[0] in flags)
 
 
 def own_push(order: Order) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish_of, own_push
+from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish_of, own_push, steady
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.reference import Reference, is_loopback
 
@@ -21,8 +21,8 @@ def readable_by_buildah(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not (gone and name == "DOCKER_CONFIG")}
 
 
-def plan_buildah(order: Order) -> Plan:
-    """The three documented commands, and ``buildah rm`` always."""
+def plan_buildah(order: Order, flags: Mapping[str, frozenset[str]] = {}) -> Plan:
+    """The three documented commands, and ``buildah rm`` always; ``flags`` are buildah's options by command."""
     spec, container = order.spec, f"wasmimg-{order.unique}"
     origin = ["buildah", "from", "--name", container, "--os", spec.platform.os, "--arch", spec.platform.architecture]
     if spec.platform.variant:
@@ -31,6 +31,7 @@ def plan_buildah(order: Order) -> Plan:
     config += [word for key, value in spec.labels for word in ("--label", f"{key}={value}")]
     # Compression is off by default for everything but a registry. --timestamp makes the commit repeatable.
     commit = ["buildah", "commit", "--disable-compression=false", "--timestamp", str(spec.epoch)]
+    commit += steady(flags.get("commit", frozenset()))
     steps = [
         Step("begin a container with buildah", (*origin, "scratch")),
         Step("copy the module", ("buildah", "copy", container, f"{WORK}/{ENTRY_NAME}", "./")),

@@ -8,8 +8,8 @@ never pushes OCI.
 
 from __future__ import annotations
 
-import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish_of, own_push
 from wasmimg.errors import NoEngine
@@ -18,54 +18,59 @@ from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.media_types import Format
 from wasmimg.image.reference import is_loopback
 
-__all__ = ["PROBES", "DockerFacts", "docker_facts", "plan_docker", "why_not_direct"]
+if TYPE_CHECKING:
+    from wasmimg.engines.clients import Client
+    from wasmimg.engines.docker_daemon import Daemon
 
-# The words for DOCKER_BUILDKIT: docker reads it with Go's strconv.ParseBool.
+__all__ = ["DockerFacts", "docker_facts", "plan_docker", "wants_signature", "why_not_direct"]
+
+# The words for DOCKER_BUILDKIT and DOCKER_CONTENT_TRUST: docker reads them with Go's strconv.ParseBool.
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
-# Asked before planning: is there a daemon, which store, which builder.
-PROBES = (
-    Step("ask the docker daemon", ("docker", "version", "-f", "{{json .}}")),
-    Step("ask for docker's image store", ("docker", "info", "-f", "{{json .DriverStatus}}")),
-    Step("ask for buildx", ("docker", "buildx", "version")),
-)
-
 
 class DockerFacts(NamedTuple):
-    """What the probes found: ``buildkit`` or the legacy builder, ``containerd`` or the
-    classic image store."""
+    """What a plan depends on: ``buildkit`` or the legacy builder, ``containerd`` or the classic image
+    store, docker's ``context``, and whether docker is to sign what it pushes."""
 
     version: str = ""
     buildkit: bool = True
     containerd: bool = False
+    context: str = "default"
+    signed: bool = False
 
 
-def docker_facts(version: str, driver_status: str, buildx: bool, wants_buildkit: str | None) -> DockerFacts:
-    """Read the answers of the probes; ``wants_buildkit`` is the user's DOCKER_BUILDKIT.
+def wants_signature(environment: Mapping[str, str]) -> bool:
+    """Whether the user asked docker to sign what it pushes."""
+    return environment.get("DOCKER_CONTENT_TRUST") in _TRUE
 
-    Raises NoEngine when what answers is not docker (podman's stand-in).
-    """
-    try:
-        answer = json.loads(version)
-        client, server = answer["Client"], answer["Server"]
-        major = int(str(client["Version"]).partition(".")[0])
-        name = str(server["Version"])
-    except (ValueError, KeyError, TypeError):
-        hint = "use --engine buildah" if "podman" in version.lower() or "APIVersion" in version else None
-        raise NoEngine("what is called docker here is not docker", reason=version[:200] or None, hint=hint) from None
-    if major >= 23 and not buildx and wants_buildkit in _TRUE:
+
+def can_sign(client: Client) -> bool:
+    """Whether this docker knows of signatures: from 29 on it pushes without, whatever is asked."""
+    return "disable-content-trust" in client.flags.get("push", frozenset())
+
+
+def docker_facts(client: Client, daemon: Daemon, environment: Mapping[str, str]) -> DockerFacts:
+    """What follows from client, daemon and the user's own choice; raises NoEngine when nothing can be built."""
+    wanted = environment.get("DOCKER_BUILDKIT")
+    if client.major >= 23 and not client.buildx and wanted in _TRUE:
         raise NoEngine(
             "docker cannot build here: DOCKER_BUILDKIT asks for BuildKit, and the plugin buildx is not installed",
             hint="install docker-buildx, unset DOCKER_BUILDKIT, or use --engine embedded",
         )
-    # From client 23 on BuildKit is the plugin buildx; before, the client speaks it itself, on request.
-    buildkit = buildx and wants_buildkit not in _FALSE if major >= 23 else wants_buildkit in _TRUE
-    return DockerFacts(name, buildkit, "io.containerd.snapshotter" in driver_status)
+    if client.major >= 23:  # BuildKit is the plugin buildx
+        buildkit = bool(client.buildx) and wanted not in _FALSE
+    else:  # the client speaks it itself: on request, or when the daemon names it
+        buildkit = wanted in _TRUE or (daemon.buildkit and wanted not in _FALSE)
+    signed = wants_signature(environment) and can_sign(client)
+    return DockerFacts(daemon.version, buildkit, daemon.containerd, daemon.context, signed)
 
 
 def plan_docker(order: Order, facts: DockerFacts) -> Plan:
-    """``docker build`` with exactly one COPY, then a push or an export."""
+    """``docker build`` with exactly one COPY, then a push or an export.
+
+    Raises NoEngine when docker is to sign what it pushes, and cannot push this itself.
+    """
     spec = order.spec
     source = order.dockerfile.source if order.dockerfile else ENTRY_NAME
     text = order.dockerfile.text if order.dockerfile else GENERATED
@@ -74,7 +79,14 @@ def plan_docker(order: Order, facts: DockerFacts) -> Plan:
     keep = not hybrid and (order.push or order.load or order.to_store)
     temporary = f"wasmimg-{order.unique}:build"
     tags = [reference.name for reference in order.references] if keep else [temporary]
-    direct = order.push and not order.outputs and why_not_direct(order, facts) is None
+    why = why_not_direct(order, facts) or ("the same image goes to a file" if order.outputs else None)
+    direct = order.push and why is None
+    if order.push and not direct and facts.signed:
+        raise NoEngine(
+            "docker cannot sign this push, which DOCKER_CONTENT_TRUST asks for",
+            reason=f"wasmimg would have to push: {why}",
+            hint="push format docker, and write files in a second build; or unset DOCKER_CONTENT_TRUST, and sign afterwards",
+        )
     build = ["docker", "build", "--no-cache", "--platform", str(spec.platform)]
     for key, value in spec.labels:
         build += ["--label", f"{key}={value}"]
@@ -85,7 +97,8 @@ def plan_docker(order: Order, facts: DockerFacts) -> Plan:
         mediatypes = "true" if spec.format is Format.OCI else "false"
         build += ["--output", f"type=image,oci-mediatypes={mediatypes},compression=gzip,force-compression=true"]
     environment = (
-        ("BUILDX_BUILDER", None),
+        # The builder in the daemon: what another one makes does not reach docker's store.
+        ("BUILDX_BUILDER", facts.context),
         ("BUILDX_NO_DEFAULT_ATTESTATIONS", "1"),
         ("SOURCE_DATE_EPOCH", str(spec.epoch)),
     )
@@ -112,6 +125,7 @@ def plan_docker(order: Order, facts: DockerFacts) -> Plan:
         finish=finish,
         after=after,
         cleanup=() if keep else (Step("remove the temporary tag", ("docker", "image", "rm", temporary)),),
+        signed=direct and facts.signed,
     )
 
 

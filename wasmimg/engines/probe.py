@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from wasmimg.engines.base import Step, refuse_engine
-from wasmimg.errors import NoEngine, WasmimgError
+from wasmimg.engines.base import refuse_engine
+from wasmimg.errors import NoEngine
 from wasmimg.image.media_types import Format
 
 if TYPE_CHECKING:
     from wasmimg.engines.docker import DockerFacts
-    from wasmimg.engines.process import Finished
 
-__all__ = ["Choice", "choose"]
+__all__ = ["STAND_IN", "Choice", "choose", "paired_engine"]
 
 _PATIENCE = 10.0  # seconds for an engine to answer a question
+STAND_IN = "what is called docker here is podman, and is driven as podman"
 
 
 class Choice(NamedTuple):
-    """The engine that runs, ``why``, and what docker itself said if it is docker."""
+    """The engine that runs, ``why``, what docker said if it is docker, and else its options by command."""
 
     engine: str
     why: str
     docker: DockerFacts | None = None
+    flags: Mapping[str, frozenset[str]] = {}
+
+
+def paired_engine(form: Format) -> str:
+    """The engine of the documented workflow for ``form``."""
+    return "docker" if form is Format.DOCKER else "buildah"
 
 
 def choose(asked: str, form: Format, *, environment: Mapping[str, str], idle: float, dry_run: bool = False) -> Choice:
@@ -35,52 +41,37 @@ def choose(asked: str, form: Format, *, environment: Mapping[str, str], idle: fl
     patience = min(idle, _PATIENCE)
     if asked == "embedded":
         return Choice("embedded", "as asked")
-    if asked == "podman":
-        raise NoEngine(
-            "podman is not driven yet",
-            hint="--engine buildah uses the same store and libraries; --engine embedded needs nothing",
-        )
-    if asked in ("docker", "buildah"):
+    if asked in ("docker", "buildah", "podman"):
         try:
-            return Choice(asked, "as asked", _probe(asked, environment, patience))
+            return _probe(asked, "as asked", environment, patience)
         except NoEngine as error:
             if dry_run:
                 return Choice(asked, f"as asked, though it would not run here: {error.message}")
             raise
     if asked != "auto":
         raise refuse_engine(asked)
-    paired = "docker" if form is Format.DOCKER else "buildah"
     try:
-        return Choice(
-            paired, f"the documented engine for format {form}, and it answers", _probe(paired, environment, patience)
+        return _probe(
+            paired_engine(form), f"the documented engine for format {form}, and it answers", environment, patience
         )
     except NoEngine as error:
         return Choice("embedded", f"{error.message}" + (f" ({error.reason.splitlines()[-1]})" if error.reason else ""))
 
 
-def _probe(engine: str, environment: Mapping[str, str], patience: float) -> DockerFacts | None:
-    if engine == "buildah":
-        from wasmimg.engines.buildah import PROBE
+def _probe(engine: str, why: str, environment: Mapping[str, str], patience: float) -> Choice:
+    from wasmimg.engines.clients import read_client
 
-        _ask(PROBE, environment, patience)
-        return None
-    from wasmimg.engines.docker import PROBES, docker_facts
+    client = read_client(engine, environment, patience)
+    if engine == "docker" and client.kind == "docker":
+        from wasmimg.engines.docker import docker_facts
+        from wasmimg.engines.docker_daemon import ask_daemon
 
-    version, info, buildx = PROBES
-    answer = _ask(version, environment, patience)
-    status = _ask(info, environment, patience).stdout
-    has_buildx = _ask(buildx, environment, patience, check=False).status == 0
-    return docker_facts(answer.stdout, status, has_buildx, environment.get("DOCKER_BUILDKIT"))
+        return Choice(engine, why, docker_facts(client, ask_daemon(client, environment, patience), environment))
+    if engine == "docker":
+        engine, why = "podman", STAND_IN
+        client = read_client(engine, environment, patience)
+    from wasmimg.engines import buildah, podman
+    from wasmimg.engines.asking import ask
 
-
-def _ask(step: Step, environment: Mapping[str, str], patience: float, *, check: bool = True) -> Finished:
-    """Run a probe; every failure of it means that the engine cannot be used."""
-    from wasmimg.engines.process import Limits, run_command
-
-    try:
-        return run_command(step.argv, environment=environment, limits=Limits(patience), check=check)
-    except NoEngine:
-        raise
-    except WasmimgError as error:
-        hint = error.hint or "use --engine embedded, which needs neither docker nor buildah"
-        raise NoEngine(f"{step.argv[0]} does not answer", reason=error.reason or error.message, hint=hint) from None
+    ask(buildah.PROBE if engine == "buildah" else podman.PROBE, environment, patience)
+    return Choice(engine, why, flags=client.flags)
