@@ -26,6 +26,7 @@ _COMMANDS = {
     "copy": "copy an image as it is, with its digest",
     "convert": "make a right image of whatever holds a module",
     "try": "run a plugin in a real Envoy",
+    "doctor": "show which engines work here, and what follows from that",
 }
 
 
