@@ -54,6 +54,8 @@ AUTH = [
     _SKOPEO + 'denied: not yours"',
     "Requesting bearer token: invalid status code from registry 403 (Forbidden)",
     "failed to authorize: something else",
+    "denied: requested access to the resource is denied\nunauthorized: authentication required",
+    'error getting credentials - err: exec: "docker-credential-X": executable file not found in $PATH, out: ``',
     _SKOPEO
     + 'trying to reuse blob sha256:ab at destination: checking whether a blob sha256:ab exists in r.io/p: authentication required"',
 ]
@@ -175,6 +177,18 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
             'Post "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/build": dial unix /var/run/docker.sock: connect: permission denied',
             "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock",
+            "Can't add file /w/plugin.wasm to tar: io: read/write on closed pipe\n"
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            'finding newgidmap: exec: "newgidmap": executable file not found in $PATH',
+            "error determining current user: user: unknown userid 5555",
+            "Error during unshare(CLONE_NEWUSER): Operation not permitted",
+            'path "/var/tmp/storage-run-0" exists and it is not writeable only by the current user',
+            'opening "allow" to /proc/7/setgroups: open /proc/7/setgroups: operation not permitted',
+            "open /run/lock/netavark.lock: permission denied",
+            "stat /root/.config/containers/storage.conf: permission denied",
+            "fuse-overlayfs: cannot mount: Permission denied",
+            "/home/a/.local/share/containers/storage contains several valid graphdrivers: vfs, overlay; "
+            "Please cleanup or explicitly choose storage driver (-s <DRIVER>)",
             "ERROR: BuildKit is enabled but the buildx component is missing or broken.\n"
             "       Install the buildx component to build images with BuildKit:\n"
             "       https://docs.docker.com/go/buildx/",
@@ -191,6 +205,8 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             'ERROR: failed to build: invalid tag "A": repository name must be lowercase',
             "unknown flag: --provenance",
             "Error: unknown flag: --x",
+            "Error: checking authfile: stat /home/a/.docker/config.json: no such file or directory",
+            "Error: credential file is not accessible: faccessat /x/auth.json: no such file or directory",
         )
     ),
     *(
@@ -201,6 +217,8 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             "Removing image ID file: remove /mnt/id: read-only file system",
             "open /var/lib/containers/storage/storage.lock: read-only file system",
             "write /var/tmp/x: disk quota exceeded",
+            "mkdir /root/rundir: read-only file system",
+            _BUILDAH + "writing blob: io: read/write on closed pipe",
         )
     ),
     *(
@@ -209,6 +227,9 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             "tag does not exist: r.io/p:1",
             "An image does not exist locally with the tag: r.io/p",
             "Error: nosuchimg: image not known",
+            "Error response from daemon: No such image: sha256:ab",
+            "WARNING: No output specified with docker-container driver. Build result will only remain in the build cache.\n"
+            "tag does not exist: r.io/p:1",
         )
     ),
     *(
@@ -221,6 +242,27 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             "container to be able to reuse that name: that name is already in use",
             'exporter "image" could not be found',
             "error contacting notary server",
+            "Error: error contacting notary server: dial tcp 127.0.0.1:1: connect: connection refused",
+            "Error: error contacting notary server: tls: first record does not look like a TLS handshake",
+            'Error: failed to sign r.io/p:1: Get "https://notary.docker.io/v2/": EOF',
+            "rpc error: code = Unavailable desc = error reading from server: EOF",
+            "docker-archive doesn't support modifying existing images",
+            "ERROR: Multi-platform build is not supported for the docker driver.",
+            "operating system is not supported",
+            "ERROR: OCI exporter is not supported for the docker driver.",
+            "ERROR: Docker exporter is not supported for the docker driver.",
+            'exporter option "rewrite-timestamp" conflicts with "unpack"',
+            "open /var/lib/docker/tmp/docker-import-1/blobs/json: no such file or directory",
+            "cannot use ForceCompressionFormat with undefined default compression format",
+            "COPY failed: file not found in build context or excluded by .dockerignore: stat plugin.wasm: file does not exist",
+            'failed to compute cache key: "/plugin.wasm" not found: not found',
+            "ERROR: failed to build: failed to solve: failed to compute cache key: failed to calculate checksum of ref "
+            'a1::b2: "/plugin.wasm": not found',
+            "error checking context: no permission to read from '/w/plugin.wasm'",
+            "dockerfile parse error line 1: unknown instruction: (\xb5/\xfd",
+            'failed commit on ref "layer-sha256:ab"',
+            "Error: mkdir /nonexistent: permission denied",
+            "ERROR: mkdir /nonexistent: permission denied",
             "Error: open /w/Dockerfile: permission denied",
             "open /w/plugin.wasm: permission denied: try another user",
             "while running runtime: exit status 1: 404 files",

@@ -1,7 +1,7 @@
 """When to try again: one policy and one classifier.
 
 The policy is data and tenacity runs it. The classifier sorts HTTP statuses and the texts
-of docker and buildah; the texts were measured on docker 20.10 to 29 and buildah 1.19 to
+of docker, buildah and podman; the texts were measured on docker 20.10 to 29 and buildah 1.19 to
 1.43, the statuses are those that go-containerregistry and BuildKit repeat.
 """
 
@@ -88,6 +88,18 @@ _SPACE = "make room, or point TMPDIR at a disk that has some"
 _LIMITED = "the registry limits requests; try later, or log in"
 REACHABLE = "is the registry running, and the port right?"
 _CREATE = "create the repository first, or check its name"
+_HELPER = "install the credential helper that the config file names, or log in again"
+_AUTH_FILE = "REGISTRY_AUTH_FILE and DOCKER_CONFIG have to name what is there"
+_ROOTLESS = (
+    "buildah and podman cannot work as this user here: install uidmap, give the user ranges in /etc/subuid and "
+    "/etc/subgid and a home, or use --engine embedded"
+)
+_STORE = "remove the driver that is not used from the store, or use --engine embedded"
+_SIGNATURE = (
+    "the image may have been pushed, and is not signed: DOCKER_CONTENT_TRUST_SERVER names the notary server, or unset "
+    "DOCKER_CONTENT_TRUST"
+)
+_CRASHED = "did the docker daemon end? its log tells why"
 
 # In this order, first hit wins: what a message says of TLS or of access outweighs the status
 # or the network word that may stand beside it. Where no diagnosis stands, the pattern has the
@@ -105,6 +117,26 @@ _TEXTS: tuple[tuple[str, Diagnosis | None], ...] = (
         r"buildkit is enabled but the buildx component is missing|client version \S+ is too (?:old|new)",
         Diagnosis(Kind.PERMANENT, NoEngine, "install docker-buildx of the daemon's age, or use --engine embedded"),
     ),
+    # What comes behind is that server's network, and the registry's was fine.
+    (
+        r"notary server|failed to sign\b|trust data missing",
+        Diagnosis(Kind.PERMANENT, EngineFailed, _SIGNATURE),
+    ),
+    (
+        r"error getting credentials|docker-credential-\S+: executable file not found",
+        Diagnosis(Kind.AUTH, NotAllowed, _HELPER),
+    ),
+    (
+        r"checking authfile: |credential file is not accessible",
+        Diagnosis(Kind.PERMANENT, UsageError, _AUTH_FILE),
+    ),
+    (
+        r"new[ug]idmap|unshare\(clone_newuser\)|/setgroups: |unknown userid|netavark\.lock: permission denied"
+        r"|not writeable only by the current user|storage\.conf: permission denied|fuse-overlayfs: cannot mount",
+        Diagnosis(Kind.PERMANENT, NoEngine, _ROOTLESS),
+    ),
+    (r"several valid graphdrivers", Diagnosis(Kind.PERMANENT, NoEngine, _STORE)),
+    (r"error reading from server: eof", Diagnosis(Kind.PERMANENT, EngineFailed, _CRASHED)),
     (r"server gave http response to https client", Diagnosis(Kind.PERMANENT, NetworkFailed, PLAIN_HTTP)),
     (
         r"x509:|tls: failed to verify|certificate_verify_failed|certificate verify failed",
@@ -155,11 +187,13 @@ _TEXTS: tuple[tuple[str, Diagnosis | None], ...] = (
     ),
     # It comes before the true reason, so only where none of the above is that.
     (r"failed to authorize:", Diagnosis(Kind.AUTH, NotAllowed, LOG_IN)),
+    # All that buildah before 1.40 says when its temporary folder is full.
+    (r"read/write on closed pipe", Diagnosis(Kind.PERMANENT, FileSystemFailed, _SPACE)),
 )
 
 
 def classify_text(text: str) -> Diagnosis:
-    """Sort what docker, buildah or a resolver printed."""
+    """Sort what docker, buildah, podman or a resolver printed."""
     for pattern, diagnosis in _TEXTS:
         found = re.search(pattern, text, re.IGNORECASE | re.MULTILINE)
         if found:
