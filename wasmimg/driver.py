@@ -206,9 +206,11 @@ class _Build:
         )
 
     def _heed_signature(self, plan: Plan) -> None:
+        if not self._job.push or plan.signed:
+            return
         from wasmimg.engines.docker import wants_signature
 
-        if self._job.push and not plan.signed and wants_signature(self._environment):
+        if wants_signature(self._environment):
             who = "docker signs nothing from version 29 on" if plan.engine == "docker" else "only docker heeds it"
             self._tell(Event("warning", f"DOCKER_CONTENT_TRUST is set, and this push is not signed: {who}"))
 

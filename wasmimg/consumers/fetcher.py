@@ -33,7 +33,7 @@ _RULES = {"istio": istio.rules, "envoy-gateway": envoy_gateway.rules, "higress":
 _INDEX_DEPTH = 20  # ggcr has no limit; nobody nests deeper
 _LARGEST = 1 << 48  # bytes that Go can allocate on linux/amd64 (src/runtime/malloc.go, maxAlloc)
 _SCHEMA_1 = frozenset({"json", "prettyjws"})
-_NO_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # golang.org/x/net/http/httpguts, ValidHeaderFieldValue
+_NO_HEADER = r"[\x00-\x08\x0a-\x1f\x7f]"  # golang.org/x/net/http/httpguts, ValidHeaderFieldValue
 
 
 class Verdict(NamedTuple):
@@ -214,7 +214,7 @@ class _Fetch:
             if len(child.data) != child.size:
                 raise GoError(f"error verifying Size; got {len(child.data)}, want {child.size}")
             return child.data
-        if _NO_HEADER.search(child.media_type):  # fetchManifest asks for just this type
+        if re.search(_NO_HEADER, child.media_type):  # fetchManifest asks for just this type
             address = self.shelf.address("manifests", child.digest or ":")
             raise GoError(f'Get {quoted(address)}: net/http: invalid header field value for "Accept"')
         if not child.digest:

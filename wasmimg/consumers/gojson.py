@@ -260,12 +260,12 @@ def _whole(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-_BASE64 = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 
 
 def _base64(text: str, saved: list[str]) -> bytes:
     plain = text.replace("\r", "").replace("\n", "")
-    if _BASE64.fullmatch(plain):
+    if re.fullmatch(_BASE64, plain):
         import base64
 
         return base64.b64decode(plain)

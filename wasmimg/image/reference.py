@@ -19,10 +19,11 @@ __all__ = ["DOCKER_HUB", "Reference", "by_repository", "is_loopback", "parse_ref
 DOCKER_HUB = "index.docker.io"
 _HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 # distribution-spec, "Pulling manifests": <name> and <reference>.
-_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+# Compiled when they are used: an image that goes to a file has no name.
+_REPOSITORY = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 
 
 class Reference(NamedTuple):
@@ -86,13 +87,13 @@ def parse_reference(text: str, *, what: str = "the image reference") -> Referenc
     if not text or text != text.strip() or not text.isascii():
         raise refuse("it is empty" if not text.strip() else "it holds blanks or characters outside ASCII")
     base, at, digest = text.partition("@")
-    if at and not _DIGEST.fullmatch(digest):
+    if at and not re.fullmatch(_DIGEST, digest):
         raise refuse("behind @ stands no digest of the form sha256: and 64 lower-case hex digits")
     name, tag = base, ""
     head, colon, tail = base.rpartition(":")
     if colon and "/" not in tail:
         name, tag = head, tail
-        if not _TAG.fullmatch(tag):
+        if not re.fullmatch(_TAG, tag):
             raise refuse(f"{tag!r} is no tag (letters, digits, '_', '.', '-'; at most 128)")
         if name.endswith(":sha256") and re.fullmatch("[0-9a-f]{64}", tag):
             raise refuse("a digest stands where a tag belongs", f"write {name[:-7]}@sha256:{tag}")
@@ -100,7 +101,7 @@ def parse_reference(text: str, *, what: str = "the image reference") -> Referenc
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first):
         registry, repository = first, rest
-        if not _HOST.fullmatch(registry):
+        if not re.fullmatch(_HOST, registry):
             raise refuse(f"{registry!r} is no host name")
         port = re.search(r":([0-9]+)$", registry)
         if port and int(port[1]) > 65535:
@@ -125,7 +126,7 @@ def parse_reference(text: str, *, what: str = "the image reference") -> Referenc
             if repository
             else "it names no repository"
         )
-    if len(repository) > 255 or not _REPOSITORY.fullmatch(repository):
+    if len(repository) > 255 or not re.fullmatch(_REPOSITORY, repository):
         raise refuse(f"{repository!r} is no repository (lower-case letters, digits, '.', '_', '-', '/')")
     if digest:
         return Reference(registry, repository, tag, digest, text)
