@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.calling import EXAMPLE
 from tests.stores.fake_registry import FakeRegistry
 from tests.stores.samples import MODULE, NOBODY, OPEN, QUICK, blob_of, sample, stored
 from tests.stores.tars import tar_of
@@ -63,7 +64,7 @@ def refused_image() -> Bundle:
 
 @pytest.mark.parametrize("form", list(Format))
 def test_an_image_is_pushed_byte_for_byte_under_every_name(form: Format, tmp_path: Path) -> None:
-    image = sample(form)
+    image = sample(form, module=EXAMPLE.read_bytes())
     write_layout(tmp_path / "in", image, None)
     with FakeRegistry() as registry:
         targets = tuple(parse_reference(f"{registry.host}/{name}") for name in ("a/bb:1", "a/bb:2", "c/dd:1"))

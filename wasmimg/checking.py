@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.consumers.selection import Consumer
-from wasmimg.errors import ModuleRefused, UsageError, WasmimgError
+from wasmimg.errors import ModuleRefused, ModuleTooLarge, UsageError, WasmimgError
 from wasmimg.module.file import open_module
 from wasmimg.module.findings import Finding
 from wasmimg.module.rules import check_module
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wasmimg.config import Config
     from wasmimg.transfer import Means
 
-__all__ = ["Checked", "check_all", "check_data", "check_file", "is_module_file", "refusal_of", "silences"]
+__all__ = ["Checked", "as_text", "check_all", "check_data", "check_file", "is_module_file", "refusal_of", "silences"]
 
 _PATTERN = frozenset("*?[")
 
@@ -65,9 +65,11 @@ def check_all(
     for name in _expanded(names):
         try:
             if is_module_file(name):
-                findings = check_file(Path(name), consumers, silenced.get(Path(name).resolve(), ()))
+                findings = check_file(Path(name), consumers, silenced.get(Path(os.path.realpath(name)), ()))
             else:
                 findings = _check_image(name, consumers, means)
+        except ModuleTooLarge as error:
+            yield Checked(name, (Finding("error", "WI107", error.message, error.hint or ""),))
         except WasmimgError as error:
             yield Checked(name, (), error)
         else:
@@ -81,10 +83,15 @@ def is_module_file(name: str) -> bool:
     """
     if has_prefix(name):
         return False
-    if os.path.exists(name):
+    if os.path.lexists(name):
         # What a folder is called that holds an OCI layout is told where images are opened.
         return not os.path.exists(os.path.join(name, "oci-layout"))
     return "/" not in name or name.startswith((".", "/")) or name.endswith(".wasm")
+
+
+def as_text(name: str) -> str:
+    """A file name for JSON, which is UTF-8: other bytes in it become ``\\xff``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def silences(config: Config, environment: Mapping[str, str]) -> dict[Path, tuple[str, ...]]:
@@ -98,7 +105,7 @@ def silences(config: Config, environment: Mapping[str, str]) -> dict[Path, tuple
                 module = expand(plugin.module, environment, "")
             except UsageError:  # an unset variable in the path of another plugin is no fault of this one
                 continue
-            path = (config.folder / module).resolve()
+            path = Path(os.path.realpath(config.folder / module))  # resolve() has no answer to a loop of links
             found[path] = (*found.get(path, ()), *plugin.silence)
     return found
 
@@ -114,6 +121,8 @@ def refusal_of(what: str, findings: Iterable[Finding]) -> ModuleRefused | None:
 def _expanded(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in names:
+        if not name:
+            raise UsageError("a name is empty", hint="is a variable unset?")
         if has_prefix(name) or os.path.lexists(name) or not _PATTERN & set(name):
             found.append(name)
             continue

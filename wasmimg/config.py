@@ -184,7 +184,9 @@ def _codes(value: object, where: str) -> tuple[str, ...]:
     codes = _strings(value, where)
     for code in codes:
         if code not in CODES:
-            raise UsageError(f"{where}: there is no finding {code!r}", hint="wasmimg check prints the codes, as in WI135")
+            raise UsageError(
+                f"{where}: there is no finding {code!r}", hint="wasmimg check prints the codes, as in WI135"
+            )
     return codes
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wasmimg.checking import check_data, refusal_of
+from wasmimg.consumers.fetcher import Shelf, fetch
+from wasmimg.consumers.selection import Consumer
 from wasmimg.delivery import Delivery, deliver
 from wasmimg.errors import ImageRefused, UsageError
 from wasmimg.events import Event, Tell, silent
@@ -129,9 +131,14 @@ def _from_image(
     unlike = ["the module alone was taken, for an artifact of two layers"]
     if not delivery.artifact:
         try:
-            return take_image(opened, delivery.format, annotations), ()
+            image: Image | Artifact = take_image(opened, delivery.format, annotations)
         except ImageRefused as error:
             unlike = (error.reason or error.message).splitlines()
+        else:
+            module = fetch(Shelf(opened), Consumer("istio")).module
+            if module is not None:
+                _check(memoryview(module), delivery)
+            return image, ()
     manifests = list(_manifests(opened, opened.top(), _DEPTH))
     pairs = [(one, manifest) for manifest in manifests for one in find_modules(_layers(opened, manifest))]
     chosen = the_one_module((one for one, _ in pairs), opened.where)
@@ -180,11 +187,7 @@ def _labels(opened: OpenedImage, manifest: Manifest) -> dict[str, str]:
 def _image(
     found: FoundModule, delivery: Delivery, annotations: Mapping[str, str], labels: Mapping[str, str]
 ) -> Image | Artifact:
-    refusal = refusal_of(
-        "what is in there is not a module that a proxy loads", check_data(found.data, delivery.consumers)
-    )
-    if refusal is not None:
-        raise refusal
+    _check(found.data, delivery)
     if delivery.artifact:
         return build_artifact(
             found.data, {key: value for key, value in annotations.items() if key != VARIANT_ANNOTATION}
@@ -193,6 +196,13 @@ def _image(
         delivery.format, annotations=tuple(sorted(annotations.items())), labels=tuple(sorted(labels.items()))
     )
     return build_image(build_layer(found.data), spec)
+
+
+def _check(module: memoryview, delivery: Delivery) -> None:
+    what = "what is in there is not a module that a proxy loads"
+    refusal = refusal_of(what, check_data(module, delivery.consumers))
+    if refusal is not None:
+        raise refusal
 
 
 def _mended(top: bytes, manifests: int, manifest: Manifest, found: FoundModule) -> Iterator[str]:

@@ -60,6 +60,10 @@ class ModuleRefused(WasmimgError):
     exit_code = 3
 
 
+class ModuleTooLarge(ModuleRefused):
+    """The module is far larger than what proxies read, and was not read."""
+
+
 class NoEngine(WasmimgError):
     """No engine can make what was asked."""
 

@@ -240,7 +240,7 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
         outputs=outputs,
         consumers=consumers_of(request.consumers, config),
         check=request.check,
-        silence=plugin.silence if plugin else (),
+        silence=plugin.silence if plugin else _silence(module, config, environment),
         dockerfile=dockerfile,
         access=access_of(request, config, environment, folder),
         policy=config.retry,
@@ -248,6 +248,15 @@ def _job(request: Request, config: Config, plugin: Plugin | None, environment: M
         artifact=artifact,
         config=config.path if request.config is not None or environment.get("WASMIMG_CONFIG") else None,
     )
+
+
+def _silence(module: Path, config: Config, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What the plugin of wasmimg.toml with this very module silences, also when it is built by its path."""
+    if not any(plugin.silence for plugin in config.plugins):
+        return ()
+    from wasmimg.checking import silences
+
+    return silences(config, environment).get(Path(os.path.realpath(module)), ())
 
 
 def _module(

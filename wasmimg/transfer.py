@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from wasmimg.consumers.fetcher import judge
+from wasmimg.checking import check_data, refusal_of
+from wasmimg.consumers.fetcher import Shelf, fetch, has_fetcher
 from wasmimg.consumers.selection import Consumer
 from wasmimg.errors import ImageRefused
 from wasmimg.events import Event, Tell, silent, told_progress
@@ -54,16 +55,12 @@ def push(
 ) -> tuple[str, ...]:
     """Push the image at SOURCE as it is; the references, pinned to its manifest digest.
 
-    What one of ``consumers`` would refuse is not pushed. Raises ImageRefused, and what reading
-    and pushing raise.
+    What one of ``consumers`` would refuse, or would not load, is not pushed. Raises ImageRefused,
+    ModuleRefused, and what reading and pushing raise.
     """
     with ExitStack() as stack:
         opened = _open(stack, source, means)
-        for verdict in judge(opened, consumers):
-            if not verdict.accepted:
-                error = refusal(opened.where, verdict)
-                error.hint = f"wasmimg convert {source} {references[0]} makes a right image of it and pushes that"
-                raise error
+        _check(opened, source, references[0], consumers)
         bundle = collect(opened.top(), opened.manifest, opened.blob)
         for group in by_repository(references):
             _push(bundle, group, registry_reference(source), means)
@@ -88,6 +85,25 @@ def copy(source: str, destination: str, folder: Path, means: Means) -> str:
         reference = parse_reference(destination.removeprefix("docker://"))
         _push(bundle, (reference,), registry_reference(source), means)
         return reference.pinned(bundle.top.digest)
+
+
+def _check(opened: OpenedImage, source: str, target: Reference, consumers: tuple[Consumer, ...]) -> None:
+    shelf = Shelf(opened, source=source)
+    module: memoryview | bytes | None = None
+    for consumer in filter(has_fetcher, consumers):
+        fetched = fetch(shelf, consumer)
+        if not fetched.verdict.accepted:
+            error = refusal(opened.where, fetched.verdict)
+            error.hint = f"wasmimg convert {source} {target} makes a right image of it and pushes that"
+            raise error
+        module = fetched.module
+    if consumers and module is None:  # for the proxy alone, which fetches nothing
+        module = fetch(shelf, Consumer("istio")).module
+    if module is not None:
+        findings = check_data(memoryview(module), consumers)
+        refused = refusal_of(f"what is in {opened.where} is not a module that a proxy loads", findings)
+        if refused is not None:
+            raise refused
 
 
 def _open(stack: ExitStack, source: str, means: Means) -> OpenedImage:

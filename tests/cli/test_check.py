@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.cli.calling import Cli
 from tests.module.samples import plugin
+from tests.stores.fake_registry import FakeRegistry
 
 OLD = plugin(abi="0.1.0")
 NEW_WASI = plugin(imports=(("wasi_snapshot_preview1", "fd_pread", "iiiIi>i"),))
@@ -87,6 +89,29 @@ def test_codes_are_silenced_by_the_plugin_in_the_file(cli: Cli, tmp_path: Path) 
     assert "other.wasm: warning WI113" in said.out
 
 
+def test_a_build_by_path_heeds_the_same_silence(cli: Cli, tmp_path: Path) -> None:
+    _write(tmp_path, bare=plugin(abi=None))
+    (tmp_path / "wasmimg.toml").write_text('[plugins.n]\nmodule = "bare.wasm"\nsilence = ["WI110"]\n')
+    assert cli("check", "bare.wasm").code == 0
+    assert cli("build", "bare.wasm", "-e", "embedded", "-o", "oci:out").code == 0
+
+
+def test_what_a_proxy_would_not_load_is_neither_pushed_nor_converted(cli: Cli, tmp_path: Path) -> None:
+    _write(tmp_path, wasi=NEW_WASI)
+    assert cli("build", "wasi.wasm", "-e", "embedded", "-o", "oci:out", "--for", "envoy@1.40").code == 0
+    assert cli("convert", "oci:out", "-o", "oci:new", "--for", "istio@1.24").code == 3
+    assert cli("convert", "oci:out", "-o", "oci:new").code == 0
+    with FakeRegistry() as registry:
+        target = f"{registry.host}/a/b:1"
+        for host in ("istio@1.24", "envoy@1.33"):
+            said = cli("push", "oci:out", target, "--for", host)
+            assert said.code == 3
+            assert "WI132" in said.err
+            assert not registry.manifests
+        assert cli("push", "oci:out", target).code == 0
+        assert cli("push", "oci:out", target, "--for", "istio@1.24", "--no-verify").code == 0
+
+
 def test_an_unknown_code_is_no_silence(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "wasmimg.toml").write_text('[plugins.a]\nmodule = "plugin.wasm"\nsilence = ["WI999"]\n')
     said = cli("check", "plugin.wasm")
@@ -144,7 +169,49 @@ def test_a_terminal_is_safe_from_names_in_a_module(cli: Cli, tmp_path: Path) -> 
     assert "\\x1b[31mred\\n" in said.out
 
 
-@pytest.mark.parametrize("text", ["istio@", "istio@new", "higress@2025-1", "istio@0.9", "envoy@2019-01", "envoi"])
+def test_there_is_always_a_log_for_a_code_host(cli: Cli) -> None:
+    said = cli("check", "gone.wasm", "--sarif")
+    assert said.code == 2
+    log = json.loads(said.out)
+    assert log["runs"][0]["invocations"][0]["executionSuccessful"] is False
+
+
+def test_any_bytes_may_be_a_name(cli: Cli, tmp_path: Path) -> None:
+    Path(os.fsdecode(bytes(tmp_path) + b"/bad\xff.wasm")).write_bytes(b"")
+    (one,) = json.loads(cli("check", "bad*", "--json").out)
+    assert one["module"] == "bad\\xff.wasm"
+    (run,) = json.loads(cli("check", "bad*", "--sarif").out)["runs"]
+    assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "bad%FF.wasm"
+
+
+def test_odd_files_are_told_as_what_they_are(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "loop").symlink_to("loop")
+    said = cli("check", "a/loop")
+    assert said.code == 2
+    assert "a/loop" in said.err
+    assert cli("check", "").code == 2
+    with open(tmp_path / "huge.wasm", "wb") as file:
+        file.truncate(3 << 30)
+    said = cli("check", "huge.wasm")
+    assert said.code == 3
+    assert "huge.wasm: error WI107" in said.out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "envoy@2024-13",
+        "envoy@2024-99-99",
+        "envoy@\uff11.33",
+        "istio@",
+        "istio@new",
+        "higress@2025-1",
+        "istio@0.9",
+        "envoy@2019-01",
+        "envoi",
+    ],
+)
 def test_a_host_that_is_not_known_is_named(text: str, cli: Cli) -> None:
     said = cli("check", "plugin.wasm", "--for", text)
     assert said.code == 2

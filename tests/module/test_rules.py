@@ -314,3 +314,52 @@ def test_counts_that_lie_are_damage() -> None:
 def test_damage_is_told_in_the_words_of_the_part_that_finds_it(module: bytes, words: str) -> None:
     (one,) = found(module)
     assert (one.code, one.words) == ("WI105", words)
+
+
+def test_a_release_that_has_it_with_another_type_is_no_way_out() -> None:
+    (one,) = found(plugin(imports=((WASI, "path_link", "iiiiiii>i"),)), "istio@1.24")
+    assert one.code == "WI137"
+    assert "new in" not in one.message
+    (one,) = found(plugin(imports=((WASI, "path_link", "iiiiiii>i"),)), "istio")
+    assert (one.code, one.fix[:9]) == ("WI133", "leave out")
+    (one,) = found(plugin(imports=((WASI, "path_rename", "iiiiii>i"),)), "higress")
+    assert "not WASI's own" in one.fix
+
+
+def test_a_patch_release_may_have_more_than_its_line() -> None:
+    newer = plugin(imports=((WASI, "sched_yield", ">i"),))
+    assert codes(newer, "envoy@1.32.13") == []
+    assert codes(newer, "envoy@1.32.14") == []
+    assert codes(newer, "envoy@1.32.12") == ["WI132"]
+    (one,) = found(newer, "envoy@1.32")
+    assert "new in Envoy 1.33" in one.message
+    assert codes(newer, "istio@1.24") == ["WI132"]
+
+
+@pytest.mark.parametrize(
+    "date, has", [("2023", False), ("2024-12", False), ("2025-01-13", False), ("2025-01-14", True), ("2025", True)]
+)
+def test_a_date_stands_for_what_was_out_then(date: str, has: bool) -> None:
+    assert (codes(plugin(imports=((WASI, "sched_yield", ">i"),)), f"envoy@{date}") == []) is has
+
+
+def test_advice_is_that_of_the_toolchain_at_hand() -> None:
+    clang = custom("producers", producers(processed_by={"clang": "14"}))
+    (one,) = found(plugin(imports=(("env", "abort", ">"),), behind=(clang,)))
+    assert one.code == "WI130"
+    assert "link with what defines it" in one.fix
+    for name, kind in (("trace", "iiFFFFF>"), ("seed", ">F"), ("console.log", "i>")):
+        (one,) = found(plugin(imports=(("env", name, kind),)))
+        assert "leave out trace" in one.fix
+    (one,) = found(plugin(imports=(("env", "proxy_log", "iII>i"),)))
+    assert "SDK" in one.fix
+    (one,) = found(plugin(imports=(("env", "proxy_log", "III>I"),)))
+    assert "wasm32" in one.fix
+    shared = found(plugin(memories=(limits(1, 2, shared=True),), start=0))
+    assert [one.fix for one in shared if one.code == "WI144"] == [
+        "build without threads (--shared-memory), which need it"
+    ]
+
+
+def test_an_object_file_is_told_from_a_module() -> None:
+    assert codes(plugin(behind=(custom("linking", b"\2"),))) == ["WI115"]

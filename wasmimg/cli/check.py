@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wasmimg.checking import Checked, check_all, silences
+from wasmimg.checking import Checked, as_text, check_all, silences
 from wasmimg.cli.options import everywhere, for_option, read_reach, with_registry
 from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result
 from wasmimg.errors import ModuleRefused, UsageError
@@ -45,7 +45,7 @@ def command(
     silenced = silences(load_config(config, environment, Path()), environment)
     with Story(quiet=quiet, verbose=verbose) as story:
         checked = list(check_all(names, reach.consumers, silenced, reach.means(story.tell)))
-    if len(checked) == 1 and checked[0].error is not None:
+    if len(checked) == 1 and checked[0].error is not None and not sarif:
         raise checked[0].error
     if sarif:
         from wasmimg.cli.sarif import as_sarif
@@ -63,8 +63,8 @@ def command(
 
 def _json(one: Checked) -> dict[str, Any]:
     if one.error is not None:
-        return {"module": one.name, "ok": False, "error": error_as_json(one.error)}
-    return {"module": one.name, "ok": one.loads, "findings": [finding._asdict() for finding in one.findings]}
+        return {"module": as_text(one.name), "ok": False, "error": error_as_json(one.error)}
+    return {"module": as_text(one.name), "ok": one.loads, "findings": [finding._asdict() for finding in one.findings]}
 
 
 def _print(one: Checked, *, quiet: bool) -> None:

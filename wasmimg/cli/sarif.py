@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from wasmimg.checking import Checked
+from wasmimg.checking import Checked, as_text
 from wasmimg.module.codes import CODES
 from wasmimg.version import __version__
 
@@ -44,7 +44,7 @@ def as_sarif(checked: Iterable[Checked]) -> dict[str, Any]:
         for finding in one.findings
     ]
     unread = [
-        {"level": "error", "message": {"text": f"{one.name}: {one.error.message}"}}
+        {"level": "error", "message": {"text": f"{as_text(one.name)}: {one.error.message}"}}
         for one in everything
         if one.error is not None
     ]
@@ -61,5 +61,5 @@ def _uri(name: str) -> str:
     """A file relative to this folder, where it can be, as code hosts want it; an image as it is named."""
     if os.path.isabs(name):
         inside = os.path.relpath(name)
-        return quote(name, safe="/") if inside.startswith("..") else quote(inside, safe="/")
-    return quote(name, safe="/:@")
+        return quote(os.fsencode(name if inside.startswith("..") else inside), safe="/")
+    return quote(os.fsencode(name), safe="/:@")

@@ -11,6 +11,8 @@ from wasmimg.module.hosts import TITLES, Host, load_host
 __all__ = ["CONSUMERS", "Consumer", "parse_consumer"]
 
 CONSUMERS = TITLES
+# A number such as 1.24 or 1.24.3, or a date.
+_RELEASE = r"v?[0-9]{1,3}(?:\.[0-9]{1,4}){0,2}|[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?"
 
 
 class Consumer(NamedTuple):
@@ -48,7 +50,7 @@ def parse_consumer(text: str) -> Consumer:
             f"unknown consumer {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
             hint=f"known are {', '.join(CONSUMERS)}, each with @RELEASE if wanted",
         )
-    if at and not re.fullmatch(r"v?\d+(?:\.\d+){0,2}|\d{4}-\d{2}(?:-\d{2})?", release):
+    if at and not re.fullmatch(_RELEASE, release):
         raise UsageError(f"{release!r} is no release of {CONSUMERS[name]}", hint=f"write it as in {name}@1.24")
     if at:
         load_host(name, release)

@@ -92,6 +92,12 @@ CODES = {
         "Only its name is looked at, so the module loads; but no SDK makes such a marker.",
         "Export it as a function without parameters and results.",
     ),
+    "WI115": Code(
+        "An object file",
+        "The section `linking` is there: the compiler wrote an object file, and nothing linked it. A proxy may load it, and its "
+        "addresses are not those of a finished module.",
+        "Link it: clang without `-c`, or `wasm-ld --no-entry`.",
+    ),
     "WI120": Code(
         "No way to hand memory to the module",
         "The proxy copies headers and bodies into memory that the module allocates, through an exported `malloc` or "
@@ -240,7 +246,8 @@ CODES = {
         "A start section",
         "The function that it names is run before the proxy is ready: if it calls a function of the host, even to log, Envoy "
         "dies when it loads the module.",
-        "Export `_initialize` instead, which is called when the proxy is ready (clang: -mexec-model=reactor).",
+        "Export `_initialize` instead, which is called when the proxy is ready (AssemblyScript: `--exportStart _initialize`; clang "
+        "with wasi-libc: `-mexec-model=reactor`). Linkers also write a start section for `--shared-memory`: build without threads.",
     ),
     "WI160": Code(
         "Data outside of the memory",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from wasmimg.errors import ModuleRefused, UsageError
+from wasmimg.errors import ModuleTooLarge, UsageError
 from wasmimg.module.limits import TAR_LIMIT
 from wasmimg.parallel import run_all
 
@@ -39,7 +39,7 @@ def open_with_room(path: Path, before: int, behind: int) -> Iterator[Room]:
     """The module at ``path`` with that many bytes of room; symbolic links are followed.
 
     Raises UsageError when it is missing, unreadable, no regular file, or written to while
-    it was read (the image would hold a mixture), and ModuleRefused when it is far larger than
+    it was read (the image would hold a mixture), and ModuleTooLarge when it is far larger than
     what proxies read. What happens to the file after that is of no matter.
     """
     try:
@@ -56,7 +56,7 @@ def open_with_room(path: Path, before: int, behind: int) -> Iterator[Room]:
         if not stat.S_ISREG(found.st_mode):
             raise UsageError(f"{path} is not a regular file", hint="save the module to a file first")
         if found.st_size > _LARGEST:
-            raise ModuleRefused(
+            raise ModuleTooLarge(
                 f"{path} has {found.st_size} bytes, and proxies read at most {TAR_LIMIT} (256 MiB)",
                 hint="is that the module? strip it (wasm-opt --strip-debug -Os), or load data at run time",
             )

@@ -42,14 +42,14 @@ def check_imports(subject: Subject) -> Iterator[Finding]:
                 "error",
                 "WI133",
                 f"it imports {one} as {want}, which is {have} in {HOSTS}",
-                _mend_type(one.type, offered[str(one)]),
+                _mend_type(one, offered[str(one)], subject),
                 f"{_FAILED} an import type mismatch: {one}, want: {want}, but host exports: {have}",
                 hosts,
             )
         elif not one.plain:
             grouped.append(str(one))
         elif host.newest and one.module in WASI_MODULES and host.tier_of(one.name) >= _FIRST_TIERS:
-            since = load_lineage(host.name).since(str(one), subject.abi)
+            since = load_lineage(host.name).since(str(one), one.type, subject.abi)
             if since is not None and since.release != load_lineage(host.name).hosts[0].release:
                 recent.setdefault(f"{since.release} ({since.date[:7]})", []).append(str(one))
     for (code, what, why, fix), imports in missing.items():
@@ -83,9 +83,13 @@ def check_imports(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _mend_type(have: str, offered: str) -> str:
-    if have == offered.replace("I", "ii"):
+def _mend_type(one: Import, offered: str, subject: Subject) -> str:
+    if one.type == offered.replace("i", "I"):
+        return "build for wasm32: addresses in proxy-wasm are 32 bits wide"
+    if one.type == offered.replace("I", "ii") and subject.toolchain().name in ("emscripten", ""):
         return "link with emcc -sWASM_BIGINT, which passes an i64 whole instead of in two halves"
+    if one.module in WASI_MODULES:
+        return f"leave out what calls {one.name}: the proxy has it with a type that is not WASI's own"
     return "build with an SDK of the proxy's age"
 
 
@@ -93,7 +97,7 @@ def _why_missing(one: Import, subject: Subject) -> tuple[str, str, str, str]:
     """The code, what is imported, why it is missing and the way out."""
     host, name = subject.host, str(one)
     lineage = load_lineage(host.name)
-    since = lineage.since(name, subject.abi)
+    since = lineage.since(name, one.type, subject.abi)
     if since is not None:
         release = f"{TITLES[host.name]} {since.release} ({since.date[:7]})"
         return (

@@ -28,7 +28,8 @@ def check_memories(outline: Outline) -> Iterator[Finding]:
             "error",
             "WI122",
             "it exports no memory: Envoy loads it, and dies at the first request",
-            'export the memory (clang exports it unless told --no-export-memory; in text format: (memory (export "memory") 1))',
+            "export the memory: clang and rustc do it unless told --import-memory, AssemblyScript unless told --noExportMemory; "
+            'in text format it is (memory (export "memory") 1)',
             "Caught Segmentation fault",
         )
     elif "memory" not in names:
@@ -64,7 +65,9 @@ def check_memories(outline: Outline) -> Iterator[Finding]:
             "warning",
             "WI144",
             "it has a start section: Envoy dies when a function of the host is called from there",
-            "export _initialize instead (clang: -mexec-model=reactor; AssemblyScript: --exportStart _initialize)",
+            "build without threads (--shared-memory), which need it"
+            if any(memory.shared for memory in outline.memories)
+            else "export _initialize instead (AssemblyScript: --exportStart _initialize; clang with wasi-libc: -mexec-model=reactor)",
         )
     if len(outline.memories) > 1:
         yield Finding(
@@ -106,6 +109,13 @@ def check_sections(data: memoryview, outline: Outline) -> Iterator[Finding]:
                 "strip it (wasm-strip, wasm-opt --strip-debug), or build again",
                 "Failed to parse corrupted Wasm module",
             )
+    if outline.named("linking") is not None:
+        yield Finding(
+            "warning",
+            "WI115",
+            "it is an object file, which is not linked",
+            "link it: clang without -c, or wasm-ld",
+        )
     compiled = next((one for one in outline.sections if one.number == 0 and PRECOMPILED in one.name), None)
     if compiled is not None:
         yield Finding(

@@ -60,6 +60,11 @@ _ASSEMBLYSCRIPT = Environment(
     "what AssemblyScript imports when --use says nothing else",
     "build with asc --use abort=abort_proc_exit where the SDK has that function, or --use abort= to leave it out",
 )
+_ASSEMBLYSCRIPT_JS = Environment(
+    "assemblyscript",
+    "from AssemblyScript's JavaScript",
+    "leave out trace, console, Math.random and Date.now, which want JavaScript; log with the SDK",
+)
 _PREVIEW_2 = Environment(
     "component",
     "from WASI preview 2, for components",
@@ -88,6 +93,8 @@ ENVIRONMENTS = {
     "GOT.": _EMSCRIPTEN,
     "asyncify": _EMSCRIPTEN,
 }
+_ASSEMBLYSCRIPT_NAMES = {("trace", "iiFFFFF>"), ("seed", ">F")}
+_ASSEMBLYSCRIPT_OBJECTS = ("console.", "Date.", "Math.", "performance.", "process.", "crypto.")
 _EMSCRIPTEN_NAMES = (
     "emscripten_",
     "_emscripten_",
@@ -96,7 +103,7 @@ _EMSCRIPTEN_NAMES = (
     "invoke_",
     "__syscall_",
     "__cxa_",
-    "_emscripten",
+    "_abort_js",
 )
 
 
@@ -107,7 +114,9 @@ def environment_of(module: str, name: str, signature: str) -> Environment | None
             return _TINYGO_JS
         if name == "abort" and signature.startswith("iiii>"):
             return _ASSEMBLYSCRIPT
-        if name.startswith(_EMSCRIPTEN_NAMES) or name in ("abort", "_abort_js", "exit"):
+        if (name, signature) in _ASSEMBLYSCRIPT_NAMES or name.startswith(_ASSEMBLYSCRIPT_OBJECTS):
+            return _ASSEMBLYSCRIPT_JS
+        if name.startswith(_EMSCRIPTEN_NAMES):
             return _EMSCRIPTEN
         return None
     if module == "gojs" and name.startswith("syscall/js."):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ _CHANGES = ("functions", "callbacks", "without")
 class Host(NamedTuple):
     """One release of a proxy. Types are text as in :mod:`wasmimg.module.valtypes`.
 
-    ``newest`` is True when no release was named; ``wasi`` is the tier in proxy-wasm.json. ``pages`` is
+    ``newest`` is True when no release was named, ``backport`` for a patch release that got more than those around it; ``wasi`` is the tier in proxy-wasm.json. ``pages`` is
     the most memory that a module may start with (a page has 64 KiB). ``added`` are functions
     and ``called`` callbacks beside those in that file, and ``without`` is what it lacks of them.
     """
@@ -34,6 +35,7 @@ class Host(NamedTuple):
     release: str
     date: str
     newest: bool
+    backport: bool
     envoy: str
     abis: tuple[str, ...]
     wasi: int
@@ -71,11 +73,13 @@ class Lineage(NamedTuple):
     name: str
     hosts: tuple[Host, ...]
 
-    def since(self, function: str, abi: str) -> Host | None:
-        """The oldest release from which on each has ``function``, a full name."""
+    def since(self, function: str, signature: str, abi: str) -> Host | None:
+        """The oldest release from which on each has ``function``, a full name, of that type."""
         found = None
         for host in reversed(self.hosts):
-            if function not in host.functions(abi):
+            if host.backport:
+                continue
+            if host.functions(abi).get(function) != signature:
                 break
             found = host
         return found
@@ -86,7 +90,7 @@ class Lineage(NamedTuple):
 
 
 def load_host(name: str, release: str | None = None) -> Host:
-    """The release ``1.24``, the newest one out at the date ``2024-12`` or ``2024-12-31``, or the newest.
+    """The release ``1.24``, the newest one out at the date ``2024``, ``2024-12`` or ``2024-12-31``, or the newest.
 
     A release between two known ones is like the older one, and one that is newer than all like
     the newest. Raises UsageError for one that is older than all.
@@ -94,17 +98,20 @@ def load_host(name: str, release: str | None = None) -> Host:
     hosts = load_lineage(name).hosts
     if release is None:
         return hosts[-1]._replace(newest=True)
-    if "-" in release:
+    dated = re.match(r"\d{4}(?:-|$)", release) is not None
+    if dated:
         found = [host for host in hosts if host.date[: len(release)] <= release]
     else:
         wanted = _number(release)
-        found = [host for host in hosts if _number(host.release)[: len(wanted)] <= wanted]
+        found = [host for host in hosts if _number(host.release) == wanted] or [
+            host for host in hosts if _number(host.release)[: len(wanted)] <= wanted
+        ]
     if not found:
         raise UsageError(
-            f"nothing is known of {TITLES[name]} {'of ' if '-' in release else ''}{release}",
+            f"nothing is known of {TITLES[name]} {'of ' if dated else ''}{release}",
             hint=f"known are the releases from {hosts[0].release} ({hosts[0].date}) on",
         )
-    return found[-1] if "-" in release else found[-1]._replace(release=release.removeprefix("v"))
+    return found[-1] if dated else found[-1]._replace(release=release.removeprefix("v"))
 
 
 @cache
@@ -124,6 +131,7 @@ def _hosts(name: str) -> Iterator[Host]:
             release=entry["release"],
             date=entry["date"],
             newest=False,
+            backport=entry.get("backport", False),
             envoy=entry.get("envoy", entry["release"] if name == "envoy" else ""),
             abis=tuple(entry.get("abis") or base["abis"]),
             wasi=base["wasi"],
