@@ -64,6 +64,8 @@ def _as_text(report: Report, quiet: bool) -> str:
         for verdict in report.verdicts
     }
     lines.append(table(rows))
+    if report.loads is False:
+        lines.append("The image is fetched, and the module in it is not loaded:")
     lines += [_entry(f"{finding.level} {finding.code}", finding.message, finding.fix) for finding in report.findings]
     lines += [_entry(f"warning {warned.code}", warned.message, warned.fix) for warned in report.warnings]
     facts = report.facts
