@@ -15,11 +15,12 @@ from wasmimg.version import __version__
 
 if TYPE_CHECKING:
     from wasmimg.batch import build_all
-    from wasmimg.checking import Checked, check_all, check_file
+    from wasmimg.checking import check_file
     from wasmimg.conversion import Converted, convert
     from wasmimg.driver import Built, build, build_lines
     from wasmimg.errors import WasmimgError
     from wasmimg.events import Event, Tell
+    from wasmimg.examination import Checked, check_all
     from wasmimg.job import Job, Request, plan_jobs
     from wasmimg.verification import Report, verify
 
@@ -47,7 +48,8 @@ __all__ = [
 _HOMES = {
     "batch": ("build_all",),
     "conversion": ("Converted", "convert"),
-    "checking": ("Checked", "check_all", "check_file"),
+    "checking": ("check_file",),
+    "examination": ("Checked", "check_all"),
     "driver": ("Built", "build", "build_lines"),
     "errors": ("WasmimgError",),
     "events": ("Event", "Tell"),

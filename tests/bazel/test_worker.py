@@ -120,13 +120,13 @@ def test_what_is_printed_on_the_way_is_no_part_of_the_protocol() -> None:
 import os
 from wasmimg.bazel import worker
 
-def run(arguments):
+def run(_, arguments):
     os.write(1, b"noise, ")
     print("and more of it")
     return worker.Outcome(0, "")
 
 worker.run_captured = run
-raise SystemExit(worker.serve())
+raise SystemExit(worker.serve(lambda _: 0))
 """
     done = subprocess.run(
         [sys.executable, "-c", noisy], input=_request("build"), env=environment(), capture_output=True, check=False

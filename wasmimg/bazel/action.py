@@ -27,10 +27,8 @@ def run_quietly(main: Callable[[], int]) -> int:
     return code
 
 
-def run_captured(arguments: list[str]) -> Outcome:
-    """Run the command line in this process; stderr comes before stdout, as an action shows them."""
-    from wasmimg.cli import run
-
+def run_captured(run: Callable[[list[str]], int], arguments: list[str]) -> Outcome:
+    """Run a command line in this process by ``run``; stderr comes before stdout, as an action shows them."""
     story = io.StringIO()
     with redirect_stderr(story), redirect_stdout(story):
         code = run_quietly(lambda: run(arguments))

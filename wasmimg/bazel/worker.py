@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from wasmimg.bazel.action import Outcome, run_captured
@@ -28,8 +28,8 @@ class Request(NamedTuple):
     request_id: int = 0
 
 
-def serve() -> int:
-    """Answer requests on standard input until it ends, or until an interrupt; returns the exit code."""
+def serve(run: Callable[[list[str]], int]) -> int:
+    """Answer requests on standard input with ``run`` until it ends, or until an interrupt; returns the exit code."""
     requests = os.fdopen(os.dup(0), "rb")
     responses = os.fdopen(os.dup(1), "wb")
     # Whatever else is printed would break the protocol: it goes where Bazel keeps a worker's log.
@@ -37,7 +37,7 @@ def serve() -> int:
     sys.stdout = sys.stderr
     with requests, responses:
         for request in read_requests(requests):
-            outcome = run_captured(list(request.arguments))
+            outcome = run_captured(run, list(request.arguments))
             responses.write(encode_response(outcome, request.request_id))
             responses.flush()
             if outcome.code == Interrupted.exit_code:

@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
         if arguments == ["--persistent_worker"]:  # Bazel's word for: many command lines, one after the other
             from wasmimg.bazel.worker import serve
 
-            return serve()
+            return serve(run)
         words = _expanded(arguments)
         with _wasmimg.make_context("wasmimg", list(words)) as context:
             return int(_wasmimg.invoke(context) or 0)

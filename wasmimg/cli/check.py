@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from wasmimg.checking import Checked, as_text, check_all, silences
+from wasmimg.checking import silences
 from wasmimg.cli.options import everywhere, for_option, read_reach, with_registry
 from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result
 from wasmimg.errors import ModuleRefused, UsageError
+from wasmimg.examination import Checked, as_text, check_all
 from wasmimg.job import load_config
 
 __all__ = ["command"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from wasmimg.checking import Checked, as_text
+from wasmimg.examination import Checked, as_text
 from wasmimg.module.codes import CODES
 from wasmimg.version import __version__
 

