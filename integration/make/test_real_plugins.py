@@ -8,7 +8,6 @@ import pytest
 
 from integration import reader
 from integration.calling import containers
-from integration.conftest import ENGINES
 from tests.make.running import Project
 
 FORMATS = {"docker": "docker", "buildah": "oci", "embedded": "oci"}  # the documented pairs
@@ -25,7 +24,7 @@ def project(plugins: dict[str, Path], environment: dict[str, str], registry: str
     return found
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", FORMATS)
 def test_one_of_fourteen_changes(
     engine: str, project: Project, plugins: dict[str, Path], environment: dict[str, str]
 ) -> None:
