@@ -15,7 +15,7 @@ _PAUSE = 0.1  # seconds between two words on one upload
 
 class Event(NamedTuple):
     """``kind`` is ``step`` (what is being done), ``progress`` (how far that is), ``note`` (a
-    decision and its reason), ``warning``, ``retry``, ``output`` (a line of docker or buildah) or ``log`` (one of a plugin)."""
+    decision and its reason), ``warning``, ``retry``, ``output`` (a line of an engine or of Envoy) or ``log`` (one of a plugin)."""
 
     kind: str
     text: str

@@ -15,7 +15,7 @@ from wasmimg.module.findings import Finding
 from wasmimg.transfer import Means
 from wasmimg.trial.envoy import Envoy, find_envoy
 from wasmimg.trial.messages import Request
-from wasmimg.trial.report import ANSWERED, Start, Trial
+from wasmimg.trial.report import ANSWERED, LOADED, Start, Trial
 from wasmimg.trial.running import run_trial, validate
 from wasmimg.trial.serving import Serving, Watch, serve
 from wasmimg.trial.setup import Setup
@@ -24,6 +24,10 @@ __all__ = ["Served", "Tried", "Wish", "check_wish", "read_config", "serve_module
 
 _LONGEST = 86400  # seconds
 DEFAULT_REQUEST = Request("GET", "/")
+_ONLY_HIGRESS = (
+    "this Envoy is not Higress's, and try has no other: leave out what needs Higress, "
+    "or let wasmimg check --for higress judge it"
+)
 
 
 class Wish(NamedTuple):
@@ -53,7 +57,15 @@ class Served(NamedTuple):
     start: Start
 
 
-def check_wish(*, timeout: float, only_load: bool, serving: bool, watched: bool, requests: Path | None) -> None:
+def check_wish(
+    *,
+    timeout: float,
+    only_load: bool,
+    serving: bool,
+    watched: bool,
+    requests: Path | None,
+    root_id: str = "",
+) -> None:
     """Raises UsageError for what does not go together."""
     if not 0 < timeout <= _LONGEST:  # which is False for what is no number as well
         raise UsageError(f"--timeout {timeout:g} is not between 0 and {_LONGEST} seconds")
@@ -64,11 +76,13 @@ def check_wish(*, timeout: float, only_load: bool, serving: bool, watched: bool,
         raise UsageError(f"with {other} no requests are sent", hint=f"leave --request or {other} out")
     if watched and not serving:
         raise UsageError("--watch goes with --serve", hint="wasmimg try MODULE --serve --watch")
+    _check_text("--root-id", root_id)
 
 
 def read_config(text: str | None, file: Path | None) -> str | None:
     """The plugin's configuration; raises UsageError."""
     if file is None:
+        _check_text("--plugin-config", text or "")
         return text
     if text is not None:
         raise UsageError("--plugin-config and --plugin-config-file are given", hint="leave one out")
@@ -81,6 +95,13 @@ def read_config(text: str | None, file: Path | None) -> str | None:
         raise UsageError(f"{file} is not UTF-8", hint="a plugin's configuration is text") from None
     except OSError as error:
         raise UsageError(f"{file} cannot be read", reason=error.strerror) from None
+
+
+def _check_text(option: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{option} is not UTF-8", hint="Envoy takes text alone") from None
 
 
 def try_module(
@@ -103,9 +124,7 @@ def try_module(
         trial = validate(data, setup, means.environment, means.tell)
     else:
         trial = run_trial(data, setup, requests or (DEFAULT_REQUEST,), means.environment, means.tell)
-    # Loading does not show everything: a plugin without memory loads, and kills Envoy later.
-    well = trial.outcome == ANSWERED
-    return Tried(source, trial, () if well else _errors(data, setup.envoy))
+    return Tried(source, trial, _findings(data, trial))
 
 
 def serve_module(
@@ -116,12 +135,13 @@ def serve_module(
     *,
     watched: bool = False,
     on_ready: Callable[[Served], None],
-    on_failure: Callable[[Tried, bool], None],
+    on_failure: Callable[[Tried, str], None],
 ) -> Tried | None:
     """Keep the module running until the user interrupts it; how it failed, if it did.
 
-    With ``watched`` a new module is taken when the file changes; ``on_failure`` hears of those
-    that Envoy refuses, and whether the one before is there all the same. Raises what :func:`try_module` raises, and UsageError.
+    With ``watched`` a new module is taken when the file changes. ``on_failure`` hears of modules that
+    Envoy refuses and of those that fail, and how it goes on (see :class:`wasmimg.trial.serving.Failure`).
+    Raises what :func:`try_module` raises, and UsageError.
     """
     if watched and not is_module_file(source):
         raise UsageError("--watch wants a module file, and this is an image", hint="leave --watch out, or name a file")
@@ -130,7 +150,8 @@ def serve_module(
     setup = _setup(wish, means)
 
     def tried(start: Start, module: memoryview) -> Tried:
-        return Tried(source, Trial(setup.envoy, start, (), None), _errors(module, setup.envoy))
+        trial = Trial(setup.envoy, start, (), None)
+        return Tried(source, trial, _findings(module, trial))
 
     def ready(serving: Serving) -> None:
         on_ready(Served(source, setup.envoy, serving.url, serving.plain_url, serving.start))
@@ -142,7 +163,7 @@ def serve_module(
         means.tell,
         watch=watch,
         on_ready=ready,
-        on_failure=lambda failure: on_failure(tried(failure.start, memoryview(failure.module)), failure.runs),
+        on_failure=lambda failure: on_failure(tried(failure.start, memoryview(failure.module)), failure.then),
     )
     return None if failed is None else tried(failed, data)
 
@@ -158,11 +179,18 @@ def _module_at(source: str, consumer: Consumer, means: Means) -> memoryview:
     return memoryview(extract(source, consumer, means).data)
 
 
-def _errors(data: memoryview, envoy: Envoy) -> tuple[Finding, ...]:
+def _findings(data: memoryview, trial: Trial) -> tuple[Finding, ...]:
     """What ``check`` finds wrong for this very Envoy, whoever it is that brings the plugin there."""
-    release = ".".join(envoy.version.split(".")[:2])
+    if trial.outcome == ANSWERED:
+        return ()
+    release = ".".join(trial.envoy.version.split(".")[:2])
     try:
         proxy = parse_consumer(f"envoy@{release}")
     except UsageError:  # one of which nothing is known
         proxy = Consumer("envoy")
-    return tuple(finding for finding in check_data(data, (proxy,)) if finding.level == "error")
+    found = check_data(data, (proxy,))
+    # Loading does not show everything: a plugin without memory loads, and kills Envoy later.
+    chosen = [one for one in found if one.level == "error"]
+    if not chosen and trial.outcome != LOADED:  # what was only probable may be the cause
+        chosen = [one for one in found if one.level == "warning"]
+    return tuple(one._replace(fix=_ONLY_HIGRESS) if "--for higress" in one.fix else one for one in chosen)

@@ -44,6 +44,13 @@ def _on_response(body: str) -> str:
     return _callback("response_headers", 3, body)
 
 
+def _ticking(period: int, body: str) -> str:
+    """Asks to be called every ``period`` milliseconds."""
+    ask = '(import "env" "proxy_set_tick_period_milliseconds" (func $set_period (param i32) (result i32)))'
+    asking = _configured(f"(drop (call $set_period (i32.const {period})))")
+    return f'{ask}{_MEMORY}{asking}(func (export "proxy_on_tick") (param i32) {body})'
+
+
 def _drop(function: str, *values: int) -> str:
     return f"(drop (call ${function} {' '.join(f'(i32.const {value})' for value in values)}))"
 
@@ -100,6 +107,32 @@ SOURCES = {
     + '(func (export "proxy_on_log") (param i32) unreachable)',
     "trapping-at-start": _MEMORY + _configured("unreachable"),
     "unwilling": _MEMORY + _data(16, "no configuration") + _configured(_drop("log", 4, 16, 16), "(i32.const 0)"),
+    # In the worker alone, after Envoy has taken the plugin.
+    "trapping-at-once": _MEMORY + '(func (export "proxy_on_context_create") (param i32 i32) unreachable)',
+    "trapping-while-talking": _MEMORY
+    + _data(16, "again and again")
+    + _on_request(
+        "(local $left i32) (local.set $left (i32.const 20000))"
+        f"(loop $again {_drop('log', 1, 16, 15)}"
+        "(br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))"
+        f"{_drop('log', 4, 16, 5)} unreachable"
+    ),
+    "trapping-in-a-tick": _ticking(800, "unreachable"),
+    "looping-in-a-tick": _ticking(800, _FOREVER),
+    "talking-in-a-tick": _ticking(200, _drop("log", 2, 16, 4)) + _data(16, "tick"),
+    "not-starting": _MEMORY + _callback("vm_start", 2, ""),
+    "exiting-at-start": '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
+    + _MEMORY
+    + '(func (export "_start") (call $exit (i32.const 0)))',
+    # Envoy dies: the module calls a function of the host before it has its memory.
+    "talking-too-early": _MEMORY + f"(func $begin {_drop('log', 2, 16, 4)}) (start $begin)",
+    # Pauses the body until it is whole, which is more than Envoy keeps.
+    "waiting-for-the-body": _MEMORY + _callback("request_body", 3, "", "(i32.eqz (local.get 2))"),
+    # What would steer a terminal, in a log line and in a header.
+    "ringing": _MEMORY
+    + _data(16, "x-a")
+    + _data(32, "\\1b[2J\\07\\00!")
+    + _on_response(_drop("add", 2, 16, 3, 32, 7) + _drop("log", 2, 32, 7)),
     "looping": _MEMORY + _on_request(_FOREVER),
     "looping-at-start": _MEMORY + _configured(_FOREVER),
     "looping-afterwards": _MEMORY + f'(func (export "proxy_on_log") (param i32) {_FOREVER})',
@@ -119,7 +152,7 @@ def make_plugins(folder: Path) -> dict[str, Path]:
     found = {}
     for name, body in SOURCES.items():
         source, target = folder / f"{name}.wat", folder / f"{name}.wasm"
-        imports = [body[: body.index(")))") + 3]] if body.startswith("(import") else [""]
+        imports = [body[: body.index("(memory")] if body.startswith("(import") else ""]
         head, rest = _HEAD.split("(global", 1)
         source.write_text(f"{head}{imports[0]}(global{rest}{body[len(imports[0]) :]})")
         succeed(wat2wasm, source, "-o", target, environment=environment)

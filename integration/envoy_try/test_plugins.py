@@ -66,6 +66,48 @@ def test_its_configuration_is_exactly_what_was_given(text: str, try_: Try, tmp_p
     assert try_("configurable", "--plugin-config", file.read_text(), "--json").code == 0
 
 
+@pytest.mark.parametrize(
+    ("config", "after", "body"),
+    [(b"a\rb", "a\rb", "hello from the upstream\n"), (b"a\r\n", "a", "server: envoy\r\n\r\nhello f")],
+)
+def test_a_line_end_in_a_header_is_told(config: bytes, after: str, body: str, try_: Try, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(config)
+    (request,) = _json(try_("configurable", "--plugin-config-file", file, "--json"))["requests"]
+    assert ("added", "x-a", after) in _changes(request["response"])
+    assert ("removed", "server", "envoy") not in _changes(request["response"]) or after == "a"
+    assert request["response"]["body"]["excerpt"] == body
+    assert request["meaning"].startswith("the value of x-a holds a line end")
+    assert "does the plugin's configuration end with one?" in try_("configurable", "--plugin-config-file", file).out
+
+
+def test_an_answer_before_the_end_of_a_large_body(try_: Try, tmp_path: Path) -> None:
+    file = tmp_path / "large.http"
+    file.write_bytes(b"POST /\n\n" + b"x" * 20_000_000)
+    (request,) = _json(try_("waiting-for-the-body", "--request", file, "--json"))["requests"]
+    assert (request["status"], request["status_without"], request["reached_upstream"]) == (413, 200, False)
+    assert request["response"]["body"]["excerpt"] == "Payload Too Large"
+
+
+def test_a_plugin_does_not_steer_the_terminal(try_: Try) -> None:
+    said = try_("ringing", "-v")
+    assert said.code == 0
+    assert r"added     x-a: \x1b[2J\x07\x00!" in said.out
+    assert r"log       info      \x1b[2J\x07\x00!" in said.out
+    assert said.out.replace("\n", "").isprintable()
+    assert said.err.replace("\n", "").replace("\t", "").isprintable()
+    (request,) = _json(try_("ringing", "--json"))["requests"]
+    assert request["log"] == [{"level": "info", "text": "\x1b[2J\x07\x00!"}]
+
+
+def test_what_it_logs_in_ticks_comes_after_the_requests(try_: Try) -> None:
+    found = _json(try_("talking-in-a-tick", "--json"))
+    assert (found["outcome"], found["afterwards"]["outcome"]) == ("answered", "answered")
+    assert {"level": "info", "text": "tick"} in found["afterwards"]["log"]
+    assert "\nafter the requests\n  log       info      tick" in try_("talking-in-a-tick").out
+    assert _json(try_("talking", "--json"))["afterwards"] is None
+
+
 def test_what_it_logs_once_each_with_its_level(try_: Try) -> None:
     found = _json(try_("talking", "--json"))
     assert found["start"]["log"] == [{"level": "info", "text": "configured"}]

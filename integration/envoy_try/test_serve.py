@@ -131,6 +131,49 @@ def test_what_the_plugin_logs_is_shown_as_it_comes(serve: Callable[..., _Served]
     served.wait_for("debug: a request\n  of two lines\nwarning: done\n")
 
 
+def test_a_plugin_that_fails_is_told_once_and_stays(serve: Callable[..., _Served]) -> None:
+    served = serve("trapping")
+    assert served.get().status == 503
+    served.wait_for("plugin.wasm: the plugin failed\n  it says: Function: proxy_on_request_headers failed: ")
+    served.wait_for("from then on Envoy answers all requests in its place, with status 503\n")
+    assert served.get().status == 503
+    assert served.end(signal.SIGINT) == 0
+    assert served.said.count("the plugin failed\n") == 1
+
+
+def test_one_that_fails_at_once_is_told(serve: Callable[..., _Served]) -> None:
+    served = serve("trapping-at-once")
+    served.wait_for("; the plugin failed\n  it says: Function: proxy_on_context_create failed: ")
+    assert served.get().status == 503
+
+
+def test_a_new_one_that_fails_at_once_is_not_called_loaded(
+    serve: Callable[..., _Served], tried_plugins: dict[str, Path]
+) -> None:
+    served = serve("refusing", "--watch")
+    served.replace(tried_plugins["trapping-at-once"])
+    served.wait_for(
+        "the plugin failed; waiting for a better one\n  it says: Function: proxy_on_context_create failed: "
+    )
+    assert served.get().status == 503
+    assert "the new module is loaded" not in served.said
+    served.replace(tried_plugins["changing"])
+    served.wait_for("the new module is loaded\n")
+    assert served.get().status == 200
+    served.replace(tried_plugins["trapping"])
+    served.until(lambda: served.said.count("the new module is loaded\n") == 2)
+    assert served.get().status == 503
+    served.wait_for(
+        "the plugin failed; waiting for a better one\n  it says: Function: proxy_on_request_headers failed: "
+    )
+
+
+def test_a_plugin_does_not_steer_the_terminal(serve: Callable[..., _Served]) -> None:
+    served = serve("ringing")
+    served.get()
+    served.wait_for("info: \\x1b[2J\\x07\\x00!\n")
+
+
 def test_a_new_module_takes_the_place_of_the_old_without_a_lost_request(
     serve: Callable[..., _Served], tried_plugins: dict[str, Path]
 ) -> None:

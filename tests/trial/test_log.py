@@ -85,6 +85,44 @@ def test_a_plugin_that_logs_without_end_stops_neither_envoy_nor_us(pipe: _Pipe) 
 
     threading.Thread(target=write, daemon=True).start()
     assert written.wait(20)
+    texts = [entry.text for entry in pipe.log.take()]
+    assert len(texts) == 10_101
+    assert texts[10_000] == "29,900 more lines of this level were left out here"
+
+
+def _write(pipe: _Pipe, *lines: bytes) -> None:
+    for line in lines:
+        os.write(pipe.writing, line + b"\n")
+
+
+def test_what_is_said_often_does_not_displace_what_is_grave(pipe: _Pipe) -> None:
+    _write(pipe, _line("error", "wasm", "wasm log: early"))
+    for number in range(150):
+        _write(pipe, b"\n".join(_line("debug", "wasm", f"wasm log: {number}-{one}") for one in range(100)))
+    _write(
+        pipe,
+        _line("error", "wasm", "wasm log: late"),
+        _line("error", "wasm", "Function: proxy_on_log failed: Uncaught RuntimeError: unreachable"),
+        _line("debug", "wasm", "~Wasm 2 remaining active"),
+    )
     entries = pipe.log.take()
-    assert len(entries) == 10_001
-    assert entries[-1].text == "30000 more lines of the log were left out"
+    texts = [entry.text for entry in entries]
+    assert texts[:3] == ["early", "0-0", "0-1"]
+    assert texts[10_001] == "4,900 more lines of this level were left out here"
+    assert texts[10_002] == "149-0"
+    assert texts[-4:-2] == ["149-99", "late"]
+    assert [entry.text for entry in entries if entry.is_trap] == [texts[-2]]
+    assert [entry.is_at_least("error") for entry in (entries[10_001], entries[-3])] == [False, True]
+    assert pipe.log.take() == []
+
+
+def test_a_few_long_lines_are_as_much_as_many(pipe: _Pipe) -> None:
+    for _ in range(400):
+        _write(pipe, _line("info", "wasm", "wasm log: " + "x" * 60_000))
+    assert len(pipe.log.take()) == 281 + 100  # 16 MiB, the line that says so, and the last
+
+
+def test_a_plugin_cannot_say_that_it_failed() -> None:
+    trap = "Function: proxy_on_log failed: no"
+    assert parse_line(_line("error", "wasm", trap)).is_trap
+    assert not parse_line(_line("error", "wasm", f"wasm log plugin: {trap}")).is_trap

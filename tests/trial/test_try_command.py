@@ -46,6 +46,8 @@ def envoy(tmp_path: Path) -> Callable[[str], str]:
         (("--plugin-config", "a", "--plugin-config-file", "b"), "--plugin-config and --plugin-config-file are given"),
         (("--plugin-config-file", "missing.json"), "no such file: missing.json"),
         (("--plugin-config-file", "plugin.wasm"), "plugin.wasm is not UTF-8"),
+        (("--plugin-config", "\udcff"), "--plugin-config is not UTF-8"),
+        (("--root-id", "a\udcff"), "--root-id is not UTF-8"),
         (("--request", "missing.http"), "no such file: missing.http"),
         (("--log-level", "loud"), "'loud' is not one of"),
         (("--for", "isto"), "did you mean 'istio'?"),
@@ -137,6 +139,8 @@ def test_one_that_hangs_is_ended(cli: Cli, envoy: Callable[[str], str]) -> None:
     )
     said = cli("try", "plugin.wasm", "--timeout", "0.3", "--json", PATH=path)
     assert (said.code, said.json["outcome"]) == (3, "hung")
+    # It is an Envoy that never read the module: the plugin may be innocent.
+    assert said.json["start"]["meaning"].startswith("Envoy was not ready: ")
 
 
 def test_help(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.calling import EXAMPLE
 from wasmimg.events import Event
+from wasmimg.module.reader import read_sections
 from wasmimg.trial.serving import Watch
 
 SOUND = EXAMPLE.read_bytes()
@@ -75,6 +76,28 @@ def test_one_that_stays_damaged_is_told_once(watched: _Watched) -> None:
     assert watched.told[0].startswith("the new module is damaged: ")
     watched.file.write_bytes(SOUND)
     assert [watched.look(), watched.look()] == [None, SOUND]
+
+
+def _cut_between_sections() -> bytes:
+    """All sections of the example up to that of the functions, which promises code."""
+    sections = read_sections(memoryview(SOUND))
+    functions = next(one for one in sections if one.number == 3)
+    return SOUND[: functions.start + functions.size]
+
+
+def test_one_with_whole_sections_that_lacks_others_is_waited_for(watched: _Watched) -> None:
+    watched.file.write_bytes(_cut_between_sections())
+    assert [watched.look(), watched.look(), watched.look(after=0.5)] == [None] * 3
+    watched.file.write_bytes(SOUND)
+    assert [watched.look(), watched.look()] == [None, SOUND]
+    assert watched.told == []
+
+
+def test_if_it_stays_so_envoy_shall_judge(watched: _Watched) -> None:
+    cut = _cut_between_sections()
+    watched.file.write_bytes(cut)
+    assert [watched.look(), watched.look(), watched.look(after=1), watched.look()] == [None, None, cut, None]
+    assert watched.told == []
 
 
 def test_one_that_goes_away_is_told_and_taken_when_it_is_back(watched: _Watched) -> None:

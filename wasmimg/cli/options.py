@@ -69,7 +69,7 @@ def everywhere(command: F) -> F:
     """``--json --config -q -v --debug``."""
     for option in (
         click.option("--debug", is_flag=True, help="Show a traceback when something fails."),
-        click.option("-v", "--verbose", is_flag=True, help="Show what docker and buildah print."),
+        click.option("-v", "--verbose", is_flag=True, help="Show what docker, buildah, podman or Envoy print."),
         click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only."),
         click.option("--config", type=PATH, metavar="FILE", help="Read this file instead of the nearest wasmimg.toml."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),

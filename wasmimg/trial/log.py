@@ -7,6 +7,8 @@ import os
 import re
 import selectors
 import threading
+from collections import defaultdict, deque
+from operator import itemgetter
 from typing import NamedTuple
 
 __all__ = ["FORMAT", "LEVELS", "Entry", "Log", "parse_line"]
@@ -20,10 +22,16 @@ LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
 _CHUNK = 1 << 16  # bytes
 _CHUNKS = 32  # more than a pipe holds, and not as many as a plugin could write that logs without end
 _LINE = 1 << 16  # bytes kept of a line
-_KEPT = 10_000  # entries kept until they are taken: a plugin may log without end
+# A plugin may log without end. Kept until they are taken are the first and the last entries of each
+# level, of the plugin's and of Envoy's: what is said often may not displace what is grave.
+_FIRST = 10_000
+_FIRST_SIZE = 1 << 24  # characters of them
+_LAST = 100
 # What a plugin says, with its name or root id between: source/extensions/common/wasm/context.cc.
 _SAID = re.compile(r"wasm log(?: [^:\n]*)?: ", re.DOTALL)
 _CREATED = "Thread-Local Wasm created"  # source/extensions/common/wasm/wasm.cc
+# Of a function of the plugin: proxy-wasm/proxy-wasm-cpp-host src/v8/v8.cc.
+_TRAP = re.compile(r"Function: \S+ failed: ")
 
 
 class Entry(NamedTuple):
@@ -42,6 +50,16 @@ class Entry(NamedTuple):
     def is_creation(self) -> bool:
         """Whether another instance of the plugin begins here."""
         return not self.said and self.text.startswith(_CREATED)
+
+    @property
+    def is_trap(self) -> bool:
+        """Whether a function of the plugin failed here, and with it the plugin."""
+        return not self.said and _TRAP.match(self.text) is not None
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether Envoy says here what is wrong."""
+        return not self.said and self.is_at_least("error")
 
     def is_at_least(self, level: str) -> bool:
         """Whether its level is ``level`` or a graver one."""
@@ -64,6 +82,33 @@ def parse_line(line: bytes) -> Entry:
     return Entry(level, component, thread, words.rstrip("\n\0"), said is not None)
 
 
+class _Kept:
+    """Entries of one level and one speaker, each with its number in the log."""
+
+    def __init__(self) -> None:
+        self._first: list[tuple[int, Entry]] = []
+        self._room = _FIRST_SIZE
+        self._last: deque[tuple[int, Entry]] = deque(maxlen=_LAST)
+        self._more = 0
+
+    def add(self, number: int, entry: Entry) -> None:
+        if not self._more and len(self._first) < _FIRST and self._room > 0:
+            self._first.append((number, entry))
+            self._room -= len(entry.text)
+        else:
+            self._more += 1
+            self._last.append((number, entry))
+
+    def entries(self) -> list[tuple[int, Entry]]:
+        """All of them, and between the first and the last how many were left out."""
+        left_out = self._more - len(self._last)
+        if not left_out:
+            return [*self._first, *self._last]
+        number, entry = self._last[0]
+        text = f"{left_out:,} more lines of this level were left out here"
+        return [*self._first, (number - 1, Entry(entry.level, "", "", text, entry.said)), *self._last]
+
+
 class Log:
     """Reads the log from a pipe, at all times: Envoy would wait when it is full."""
 
@@ -72,8 +117,8 @@ class Log:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._pending = bytearray()
-        self._entries: list[Entry] = []
-        self._dropped = 0
+        self._kept: defaultdict[tuple[str, bool], _Kept] = defaultdict(_Kept)
+        self._count = 0
         self._ended = False
         self._thread = threading.Thread(target=self._listen, name="envoy-log", daemon=True)
         self._thread.start()
@@ -82,12 +127,9 @@ class Log:
         """The entries since the last call: all that Envoy wrote before this one."""
         self._drain()
         with self._lock:
-            taken, self._entries = self._entries, []
-            if self._dropped:
-                text = f"{self._dropped} more lines of the log were left out"
-                taken.append(Entry("warning", "", "", text, True))
-                self._dropped = 0
-        return taken
+            taken, self._kept = self._kept, defaultdict(_Kept)
+        numbered = [one for kept in taken.values() for one in kept.entries()]
+        return [entry for _, entry in sorted(numbered, key=itemgetter(0))]
 
     def close(self) -> None:
         """Wait for the end of the log, which is that of Envoy and all its children."""
@@ -128,7 +170,6 @@ class Log:
         self._pending.clear()
         if not line.strip():
             return
-        if len(self._entries) < _KEPT:
-            self._entries.append(parse_line(line))
-        else:
-            self._dropped += 1
+        entry = parse_line(line)
+        self._count += 1
+        self._kept[entry.level, entry.said].add(self._count, entry)

@@ -13,7 +13,10 @@ from pathlib import Path
 from wasmimg.errors import NoEngine
 from wasmimg.events import Event, Tell
 from wasmimg.interrupts import held_back, uninterrupted
+from wasmimg.module.numbers import MalformedModule
+from wasmimg.module.outline import read_outline
 from wasmimg.stores.files import file_system
+from wasmimg.text import plain_lines
 from wasmimg.trial.client import REQUEST_ID, NoAnswer, TookTooLong, send
 from wasmimg.trial.envoy import INSTALL
 from wasmimg.trial.log import Entry
@@ -29,6 +32,7 @@ from wasmimg.trial.report import (
     REFUSED,
     TRAPPED,
     UNANSWERED,
+    Afterwards,
     Exchange,
     Start,
     Trial,
@@ -38,12 +42,14 @@ from wasmimg.trial.upstream import Upstream
 
 __all__ = ["Listener", "begin", "envoys_words", "last_instance", "run_trial", "validate", "workplace", "write_module"]
 
-_TRAP = re.compile(r"Function: \S+ failed: ")
 # What follows on the reason (source/extensions/common/wasm/wasm.cc), and says less.
 _EMPTY_WORDS = re.compile(r"Plugin \S+ failed to load|Plugin configured to fail closed failed to load")
 _NO_RUNTIME = "Envoy was compiled without support for it"  # source/extensions/common/wasm/wasm_vm.cc
 _UNMARKED = 5  # lines
 _LATER = 1.0  # seconds for the listener without the plugin, when the other does not answer
+_TICKS = 1.1  # seconds after the last request: most plugins that want ticks want one a second, or more
+_TICK_LOOK = 0.05  # seconds
+_SET_TICKS = "proxy_set_tick_period_milliseconds"
 
 
 class Listener:
@@ -56,7 +62,7 @@ class Listener:
     def hear(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Those of the ``entries`` that a user wants to see."""
         for entry in entries:
-            self._tell(Event("output", f"[{entry.level}][{entry.component}] {entry.text}"))
+            self._tell(Event("output", f"[{entry.level}][{entry.component}] {plain_lines(entry.text)}"))
         return tuple(entry for entry in entries if entry.said and entry.is_at_least(self._setup.log_level))
 
 
@@ -95,8 +101,7 @@ def validate(data: memoryview, setup: Setup, environment: Mapping[str, str], tel
             return Trial(setup.envoy, _stuck_at_start(proxy, listener), (), None)
         if status:
             return Trial(setup.envoy, _ended_at_start(Ended(status), proxy, listener, setup), (), None)
-        start = Start(LOADED, seconds, None, listener.hear(last_instance(proxy.log.take())))
-        return Trial(setup.envoy, start, (), None)
+        return Trial(setup.envoy, _loaded(seconds, None, proxy, listener), (), None)
 
 
 def run_trial(
@@ -110,17 +115,21 @@ def run_trial(
         start = begin(proxy, setup, tell)
         exchanges = list[Exchange]()
         memory = start.memory
-        for request in requests if start.outcome == LOADED else ():
+        for request in requests if start.is_running else ():
             tell(Event("progress", request.title))
             exchange = _exchange(request, proxy, upstream, setup, tell)
-            if _is_consequence(exchange, exchanges):
+            if _is_consequence(exchange, start, exchanges):
                 exchange = exchange._replace(outcome=TRAPPED)
             exchanges.append(exchange)
             memory = proxy.memory() or memory
             if exchange.outcome in (DIED, HUNG):
                 proxy.stop(at_once=True)
                 break
-    return Trial(setup.envoy, start, tuple(exchanges), memory)
+        trial = Trial(setup.envoy, start, tuple(exchanges), memory)
+        if trial.outcome == ANSWERED and _wants_ticks(data):
+            tell(Event("progress", "wait for ticks"))
+            trial = trial._replace(afterwards=_wait_for_ticks(proxy, setup, tell))
+    return trial
 
 
 def begin(proxy: Proxy, setup: Setup, tell: Tell) -> Start:
@@ -132,12 +141,21 @@ def begin(proxy: Proxy, setup: Setup, tell: Tell) -> Start:
         return _ended_at_start(ended, proxy, listener, setup)
     except Stuck:
         return _stuck_at_start(proxy, listener)
-    return Start(LOADED, seconds, proxy.memory(), listener.hear(last_instance(proxy.log.take())))
+    return _loaded(seconds, proxy.memory(), proxy, listener)
+
+
+def _loaded(seconds: float, memory: int | None, proxy: Proxy, listener: Listener) -> Start:
+    entries = proxy.log.take()
+    log = listener.hear(last_instance(entries))
+    trapped = any(one.is_trap for one in entries)
+    return (
+        Start(TRAPPED, seconds, memory, log, envoys_words(entries)) if trapped else Start(LOADED, seconds, memory, log)
+    )
 
 
 def envoys_words(entries: Sequence[Entry]) -> str:
     """What Envoy says is wrong, less what says nothing."""
-    grave = [one for one in entries if not one.said and one.is_at_least("error")]
+    grave = [one for one in entries if one.is_grave]
     by_wasm = [one.text for one in grave if one.component == "wasm"]
     useful = [text for text in by_wasm if not _EMPTY_WORDS.fullmatch(text)]
     useful += [one.text for one in grave if one.component == "backtrace" and one.text.startswith("Caught ")]
@@ -147,9 +165,9 @@ def envoys_words(entries: Sequence[Entry]) -> str:
     return "\n".join(dict.fromkeys(reasons))
 
 
-def _is_consequence(exchange: Exchange, before: Sequence[Exchange]) -> bool:
+def _is_consequence(exchange: Exchange, start: Start, before: Sequence[Exchange]) -> bool:
     """Whether Envoy answered in the place of a plugin that failed before; it says so only once."""
-    failed = any(one.outcome == TRAPPED for one in before)
+    failed = TRAPPED in (start.outcome, *(one.outcome for one in before))
     return failed and exchange.response is not None and exchange.response.status == FAILED_STATUS
 
 
@@ -215,12 +233,44 @@ def _exchange(request: Request, proxy: Proxy, upstream: Upstream, setup: Setup, 
     if outcome == DIED:
         proxy.stop()
     entries = proxy.log.take()
-    if outcome == ANSWERED and any(not one.said and _TRAP.match(one.text) for one in entries):
+    if outcome == ANSWERED and any(one.is_trap for one in entries):
         outcome = TRAPPED
     words = "" if outcome == ANSWERED else envoys_words(entries)
     log = Listener(setup, tell).hear(entries)
     received = _ours(request, upstream.take())
     return Exchange(request, outcome, response, plain, received, plain_received, log, words, signal)
+
+
+def _wants_ticks(data: memoryview) -> bool:
+    """Whether the module can ask for ticks; linkers leave out what a plugin does not import."""
+    try:
+        return any(one.name == _SET_TICKS for one in read_outline(data).imports)
+    except MalformedModule:  # and yet Envoy took it
+        return False
+
+
+def _wait_for_ticks(proxy: Proxy, setup: Setup, tell: Tell) -> Afterwards:
+    """What a plugin does that has no more requests, for a short while."""
+    end = time.monotonic() + min(_TICKS, setup.timeout)
+    entries, outcome, signal = list[Entry](), ANSWERED, ""
+    try:
+        while outcome == ANSWERED and time.monotonic() < end:
+            time.sleep(_TICK_LOOK)
+            if not proxy.answers(setup.timeout):
+                proxy.check_alive(dying=True)
+                outcome = HUNG
+            entries += proxy.log.take()
+            if outcome == ANSWERED and any(one.is_trap for one in entries):
+                outcome = TRAPPED
+    except Ended as ended:
+        outcome, signal = DIED, signal_name(ended.status)
+        proxy.stop()
+        entries += proxy.log.take()
+    if outcome == HUNG:
+        proxy.stop(at_once=True)
+        entries += proxy.log.take()
+    words = "" if outcome == ANSWERED else envoys_words(entries)
+    return Afterwards(outcome, Listener(setup, tell).hear(entries), words, signal)
 
 
 def _send(request: Request, proxy: Proxy, port: int, timeout: float) -> Response | None:

@@ -18,21 +18,23 @@ from wasmimg.errors import WasmimgError
 from wasmimg.events import Event, Tell
 from wasmimg.module.file import open_module
 from wasmimg.module.numbers import MalformedModule
+from wasmimg.module.outline import read_outline
 from wasmimg.module.reader import read_sections, sniff
 from wasmimg.stores.files import file_system
+from wasmimg.text import plain_lines
 from wasmimg.trial.log import Entry
 from wasmimg.trial.proxy import Ended, Proxy, Stuck, signal_name
-from wasmimg.trial.report import DIED, HUNG, LOADED, REFUSED, Start
+from wasmimg.trial.report import DIED, HUNG, LOADED, REFUSED, TRAPPED, Start
 from wasmimg.trial.running import Listener, begin, envoys_words, last_instance, workplace, write_module
 from wasmimg.trial.setup import Ports, Setup, configuration, discovery
 from wasmimg.trial.upstream import Upstream
 
-__all__ = ["Failure", "Serving", "Watch", "serve"]
+__all__ = ["BEFORE", "FAILING", "WAITING", "Failure", "Serving", "Watch", "serve"]
 
 _LOOK = 0.1  # seconds between two looks at the file and at the log
 _MOMENT = 0.01  # seconds between two looks at Envoy's counters
 _PATIENCE = 2.0  # seconds for the worker to get on
-_REMEMBERED = 200  # entries of the log, for the words of an Envoy that dies
+_REMEMBERED = 200  # grave entries of Envoy's log, for its words when it dies
 _SETTLED = 1.0  # seconds after which a file that is no whole module is no longer one being written
 
 
@@ -44,12 +46,19 @@ class Serving(NamedTuple):
     start: Start
 
 
+# How it goes on when a module failed: the one before is there again, or still; a better one is waited for;
+# or the one that failed stays.
+BEFORE = "before"
+WAITING = "waiting"
+FAILING = "failing"
+
+
 class Failure(NamedTuple):
-    """How a module failed; ``runs`` is True when the one before is there again, or still."""
+    """How a module failed; ``then`` is one of BEFORE, WAITING and FAILING."""
 
     start: Start
     module: bytes
-    runs: bool
+    then: str
 
 
 class Watch:
@@ -76,12 +85,12 @@ class Watch:
             try:
                 with open_module(self._path) as data:
                     fault = _fault(data)
-                    if not fault:
+                    if not fault and (now - self._since >= _SETTLED or _is_whole(data)):
                         self._taken = found
                         return bytes(data)
             except WasmimgError as error:
                 fault = error.message
-        if now - self._since >= _SETTLED:
+        if fault and now - self._since >= _SETTLED:
             self._told = True
             self._tell(Event("warning", f"{fault}; the plugin from before keeps running"))
         return None
@@ -105,6 +114,15 @@ def _fault(data: memoryview) -> str:
     return ""
 
 
+def _is_whole(data: memoryview) -> bool:
+    """Whether nothing is missing; if that stays so, Envoy shall say what it thinks of it."""
+    try:
+        read_outline(data)
+    except MalformedModule:
+        return False
+    return True
+
+
 def serve(
     data: memoryview,
     setup: Setup,
@@ -118,28 +136,34 @@ def serve(
     """Serve the module until the user interrupts it; None then.
 
     Returns how it failed if it does not start, or if Envoy dies and there is no ``watch`` for a
-    better one. ``on_failure`` hears of modules that Envoy refused or died of when there is one.
+    better one. ``on_failure`` hears of modules that Envoy refused or died of when there is one, and
+    of those that fail while Envoy goes on.
     Raises KeyboardInterrupt before it is ready, and NoEngine, FileSystemFailed.
     """
     with ExitStack() as stack:
         server = _Server(stack, setup, environment, tell, watched=watch is not None)
         start = server.start(data)
-        if start.outcome != LOADED:
+        if not start.is_running:
             return start
+        failing = FAILING if watch is None else WAITING
         try:
             on_ready(Serving(server.url, server.plain_url, start))
-            server.tell_log(start.log)
+            if start.outcome == LOADED:
+                server.tell_log(start.log)
+            else:
+                on_failure(Failure(start, server.module, failing))
             while True:
                 failed = server.look()
                 if failed is not None:
-                    if watch is None:
+                    if watch is None and not failed.is_running:
                         return failed
-                    on_failure(Failure(failed, server.module, False))
+                    on_failure(Failure(failed, server.module, failing))
                 new = watch.changed() if watch is not None else None
                 if new is not None:
                     failed = server.replace(new)
                     if failed is not None:
-                        on_failure(Failure(failed, new, server.runs))
+                        then = BEFORE if server.runs and not failed.is_running else WAITING
+                        on_failure(Failure(failed, new, then))
                 time.sleep(_LOOK)
         except KeyboardInterrupt:
             return None
@@ -163,6 +187,7 @@ class _Server:
         self._ports = Ports()
         self._count = 0
         self._recent: list[Entry] = []
+        self._told = set[str]()  # the words of the traps of the module that runs
         self.module = b""
 
     @property
@@ -190,21 +215,27 @@ class _Server:
             configuration(path, self._setup, self._upstream.port, self._ports, self._discovery), verbose=verbose
         )
         start = begin(proxy, self._setup, self._tell)
-        if start.outcome == LOADED:
-            self.module = bytes(data)
+        if start.is_running:
+            self._take_over(bytes(data), start)
             self._proxy, self._ports = proxy, proxy.ports
         return start
 
     def look(self) -> Start | None:
-        """Tell of what the plugin logged; how Envoy ended, if it did just now."""
+        """Tell of what the plugin logged; how it failed or Envoy ended, if that was just now."""
         if self._proxy is None:
             return None
         self._upstream.take()
         status = self._proxy.status
         if status is None:
             entries = self._proxy.log.take()
-            self._recent = [*self._recent, *entries][-_REMEMBERED:]
-            self.tell_log(self._listener.hear(entries))
+            self._recent = [*self._recent, *(one for one in entries if one.is_grave)][-_REMEMBERED:]
+            log = self._listener.hear(entries)
+            if any(one.is_trap for one in entries):
+                words = envoys_words(entries)
+                if words not in self._told:  # each of Envoy's threads has its instance of the plugin
+                    self._told.add(words)
+                    return Start(TRAPPED, None, None, log, words)
+            self.tell_log(log)
             return None
         return self._lost(self._proxy, Start(DIED, None, None, (), "", signal_name(status)))
 
@@ -214,12 +245,8 @@ class _Server:
             self._tell(Event("warning", "the plugin from before does not come to an end; Envoy is started again"))
             self._lost(self._proxy, Start(HUNG, None, None, ()))
         before = self._proxy
-        if before is None:
-            start = self.start(data)
-            failed = None if start.outcome == LOADED else start
-        else:
-            failed = self._update(before, data)
-            start = failed or Start(LOADED, None, None, self._listener.hear(last_instance(before.log.take())))
+        start = self.start(data) if before is None else self._update(before, data)
+        failed = None if start.outcome == LOADED else start
         if failed is None:
             self._tell(Event("step", "the new module is loaded"))
             self.tell_log(start.log)
@@ -230,9 +257,9 @@ class _Server:
     def tell_log(self, entries: Sequence[Entry]) -> None:
         """Tell of what the plugin logged."""
         for entry in entries:
-            self._tell(Event("log", f"{entry.level}: {entry.text}"))
+            self._tell(Event("log", f"{entry.level}: {plain_lines(entry.text)}"))
 
-    def _update(self, proxy: Proxy, data: bytes) -> Start | None:
+    def _update(self, proxy: Proxy, data: bytes) -> Start:
         path = self._write(data)
         try:
             before = proxy.updates(self._setup.timeout)
@@ -250,11 +277,19 @@ class _Server:
             return self._lost(proxy, Start(DIED, None, None, (), "", signal_name(ended.status)))
         except Stuck:
             return self._lost(proxy, Start(HUNG, None, None, ()))
-        if after.refused == before.refused:
-            self.module = data
-            return None
         entries = proxy.log.take()
-        return Start(REFUSED, None, None, self._listener.hear(last_instance(entries)), envoys_words(entries))
+        newest = last_instance(entries)
+        log = self._listener.hear(newest)
+        if after.refused != before.refused:
+            return Start(REFUSED, None, None, log, envoys_words(entries))
+        trapped = any(one.is_trap for one in newest)
+        start = Start(TRAPPED, None, None, log, envoys_words(newest)) if trapped else Start(LOADED, None, None, log)
+        self._take_over(data, start)
+        return start
+
+    def _take_over(self, module: bytes, start: Start) -> None:
+        self.module = module
+        self._told = {start.words}
 
     def _lost(self, proxy: Proxy, start: Start) -> Start:
         proxy.stop(at_once=start.outcome == HUNG)
