@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: image test clean
+.PHONY: image test test-engines clean
 
 image: $(VENV)/.installed
 	@rm -rf build/image && mkdir -p build
@@ -17,6 +17,10 @@ test: $(VENV)/.tested
 	$(BIN)/python -m pytest tests
 	@if [ -d integration ] && [ -n "$$WASMIMG_INTEGRATION" ]; then $(BIN)/python -m pytest integration; \
 	else echo "integration/ was left out: WASMIMG_INTEGRATION=1 make test runs it, as root, with docker, buildah, podman, docker-registry, skopeo and htpasswd"; fi
+
+# The engines of newer Debians, each release in a folder of its own: as root, and it takes its time.
+test-engines: $(VENV)/.tested
+	$(BIN)/python integration/engines/matrix
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or newer is missing: install the package python3." >&2; exit 1; }

@@ -169,6 +169,12 @@ def _engine(name: str, environment: Mapping[str, str]) -> EngineState:
         return state._replace(works=True, facts=facts, follows=_docker_follows(choice.docker))
     if choice.engine != name:
         return state._replace(works=True, follows=(STAND_IN,))
+    if choice.private:
+        follows = (
+            choice.why.partition(", ")[2],
+            "wasmimg pushes and writes what buildah builds; nothing stays in its store",
+        )
+        return state._replace(works=True, follows=follows)
     return state._replace(works=True, follows=(f"{name} pushes both formats itself, and keeps both in its store",))
 
 

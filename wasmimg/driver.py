@@ -94,6 +94,7 @@ class _Build:
             ca_file=job.access.ca_file,
             own_credentials=job.access.given is not None,
             unique=uuid.uuid4().hex,
+            consumers=tuple(map(str, job.consumers)),
         )
 
     def _tell(self, event: Event) -> None:
@@ -237,7 +238,7 @@ class _Build:
         elif choice.engine == "buildah":
             from wasmimg.engines.buildah import plan_buildah
 
-            plan = plan_buildah(self._order, choice.flags)
+            plan = plan_buildah(self._order, choice.flags, private=choice.private)
         elif choice.engine == "podman":
             from wasmimg.engines.podman import plan_podman
 

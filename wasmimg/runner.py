@@ -57,7 +57,7 @@ class Runner:
                 path = self.work / staged.name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with open(path, "xb") as file:
-                    file.write(module if staged.text is None else staged.text.encode())
+                    file.write(module if staged.text is None else self.locate(staged.text).encode())
                 path.chmod(0o644)
                 os.utime(path, (epoch, epoch))
 
@@ -79,6 +79,7 @@ class Runner:
                 stdin=context,
                 limits=Limits(idle),
                 network=step.network,
+                whole=step.whole,
                 on_line=lambda line: self._tell(Event("output", line)),
             )
 

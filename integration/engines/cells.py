@@ -128,6 +128,7 @@ def _refused(said: Said, reference: str) -> str:
     (first,) = [number for number, line in enumerate(lines) if line.startswith("error: ")]
     (last,) = [number for number, line in enumerate(lines) if line.startswith("  try: ")]
     sentence = ": ".join(line.strip() for line in lines[first:last])
-    with pytest.raises(urllib.error.HTTPError, match="404"):  # nothing was pushed
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:  # nothing was pushed
         reader.from_registry(reference)
+    caught.value.close()
     return f"refused: {sentence.removeprefix('error: ')}"

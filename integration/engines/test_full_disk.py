@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,5 +50,23 @@ def test_no_room_in_the_temporary_folder(
     said = wasmimg("build", plugin, *HIGRESS, "-e", engine, "-o", f"oci:{tmp_path}/out", environment=full)
     assert said.code == 9, said.err
     assert not (tmp_path / "out").exists()
+    assert left_over(small_disk) == []
+    assert not any(name.startswith("wasmimg-") for name in containers(environment))
+
+
+@pytest.mark.parametrize("engine", [one for one in ENGINES if one not in ("docker", "embedded")])
+def test_no_room_for_what_the_engine_writes_there(
+    engine: str, small_disk: Path, example: Path, registry: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    module = tmp_path / "plugin.wasm"
+    size = 600_000
+    # The module has room, and its layer beside it has not.
+    number = bytes([size + 2 & 0x7F | 0x80, size + 2 >> 7 & 0x7F | 0x80, size + 2 >> 14])
+    module.write_bytes(example.read_bytes() + b"\0" + number + b"\1x" + os.urandom(size))
+    full = {**environment, "TMPDIR": str(small_disk)}
+    reference = f"{registry}/full/{engine}:1"
+    said = wasmimg("build", module, "-e", engine, "-t", reference, "--push", environment=full)
+    assert said.code == 9, said.err
+    assert "make room" in said.err
     assert left_over(small_disk) == []
     assert not any(name.startswith("wasmimg-") for name in containers(environment))

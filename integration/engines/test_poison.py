@@ -11,6 +11,7 @@ from integration import reader
 from integration.calling import succeed, wasmimg
 from integration.conftest import FORMATS
 from integration.engines.cells import write_new_module
+from wasmimg.engines.clients import read_client
 
 _ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 
@@ -37,8 +38,11 @@ def test_a_layer_that_was_pushed_as_zstd_does_not_come_back(
     reference = f"{registry}/poison/{engine}:{form}"
     said = wasmimg("build", poisoned, "-e", engine, "-f", form, "-t", reference, "--push", environment=environment)
     assert said.code == 0, said.err
-    # podman runs into it, while buildah looks for the layer under its compressed digest and passes by.
-    assert ("wasmimg pushes instead" in said.err) == (engine == "podman"), said.err
+    # buildah looks for the layer under its compressed digest, and podman from 4.7 on compresses it again.
+    runs_into_it = (
+        engine == "podman" and "force-compression" not in read_client(engine, environment, 60.0).flags["push"]
+    )
+    assert ("wasmimg pushes instead" in said.err) == runs_into_it, said.err
     found = reader.from_registry(reference)
     reader.assert_shape(found, form, poisoned.read_bytes())
     assert said.out == f"{reference}@{found.digest}\n"

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from integration.engines.cells import Table
+from integration.engines.daemons import StoreDockerd
 from integration.newest_docker.building import docker_folder, is_built
-from integration.newest_docker.daemon import NewestDockerd
 
 _HERE = Path(__file__).parent
 _TABLE = pytest.StashKey[Table]()
@@ -65,22 +65,19 @@ def programs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def daemons(programs: Path, short_folder: Path) -> Iterator[dict[str, NewestDockerd]]:
+def daemons(programs: Path, short_folder: Path) -> Iterator[dict[str, StoreDockerd]]:
     """A daemon for each store, by its name."""
-    containerd = NewestDockerd(programs, short_folder / "newest-containerd", containerd=True)
-    try:
-        classic = NewestDockerd(programs, short_folder / "newest-classic", containerd=False)
-        try:
-            yield {"containerd": containerd, "classic": classic}
-        finally:
-            classic.stop()
-    finally:
-        containerd.stop()
+    with ExitStack() as stack:
+        found = {}
+        for store in ("containerd", "classic"):
+            found[store] = StoreDockerd(short_folder / f"newest-{store}", store, programs=programs)
+            stack.callback(found[store].stop)
+        yield found
 
 
 @pytest.fixture
 def of_docker(
-    programs: Path, daemons: dict[str, NewestDockerd], environment: dict[str, str]
+    programs: Path, daemons: dict[str, StoreDockerd], environment: dict[str, str]
 ) -> dict[str, dict[str, str]]:
     """The environment of a user of the newest docker, by the store of its daemon."""
     plugins = Path(environment["DOCKER_CONFIG"], "cli-plugins")

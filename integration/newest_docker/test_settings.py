@@ -10,8 +10,11 @@ import pytest
 
 from integration import reader
 from integration.calling import Said, succeed, wasmimg
+from integration.conftest import FORMATS
 from integration.engines.cells import write_new_module
-from integration.newest_docker.daemon import NewestDockerd
+from integration.engines.daemons import StoreDockerd
+from integration.engines.parallel import at_once
+from integration.services import Dockerd
 
 _DOCKERFILE = "FROM scratch\nCOPY plugin.wasm ./\n"
 
@@ -53,7 +56,7 @@ def test_a_foreign_builder_that_is_selected_is_not_used(
 
 
 def test_the_daemon_of_a_context_is_used(
-    example: Path, registry: str, of_docker: dict[str, dict[str, str]], daemons: dict[str, NewestDockerd]
+    example: Path, registry: str, of_docker: dict[str, dict[str, str]], daemons: dict[str, StoreDockerd]
 ) -> None:
     environment = {name: value for name, value in of_docker["containerd"].items() if name != "DOCKER_HOST"}
     for store, daemon in daemons.items():
@@ -68,6 +71,14 @@ def test_the_daemon_of_a_context_is_used(
     assert wasmimg(*kept, environment=environment).code == 0
     report = wasmimg("doctor", "-e", "docker", environment=environment)
     assert (report.code, "my-containerd" in report.out) == (0, True)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_old_daemon_serves_the_newest_client(
+    form: str, example: Path, registry: str, of_docker: dict[str, dict[str, str]], dockerd: Dockerd
+) -> None:
+    environment = {**of_docker["classic"], "DOCKER_HOST": dockerd.address}
+    _push(example, f"{registry}/newest/old-daemon:{form}", environment, form)
 
 
 def test_a_zstd_layer_in_the_cache_does_not_come_back(
@@ -94,6 +105,14 @@ def test_a_docker_that_signs_nothing_any_more_is_said_to(
 ) -> None:
     said = _push(example, f"{registry}/newest/signed:1", {**of_docker["containerd"], "DOCKER_CONTENT_TRUST": "1"})
     assert "this push is not signed: docker signs nothing from version 29 on" in said.err
+
+
+@pytest.mark.parametrize("store", ["containerd", "classic"])
+def test_eight_at_once(store: str, example: Path, registry: str, of_docker: dict[str, dict[str, str]]) -> None:
+    names = [f"{registry}/newest/parallel-{store}-{number}:1" for number in range(8)]
+    at_once([(example, "-e", "docker", "-f", "docker", "-t", name, "--push") for name in names], of_docker[store])
+    for name in names:
+        reader.assert_shape(reader.from_registry(name), "docker", example.read_bytes())
 
 
 def test_the_documented_workflow_by_hand_has_the_same_layer(

@@ -11,6 +11,7 @@ import pytest
 from tests.engines.orders import UNIQUE, commands, every_step, order, values_of
 from wasmimg.engines.base import WORK, Dockerfile, Order, Plan, check_plan
 from wasmimg.engines.podman import plan_podman
+from wasmimg.errors import UsageError
 from wasmimg.image.dockerfile import check_dockerfile
 from wasmimg.image.manifest import ImageSpec
 from wasmimg.image.media_types import Format
@@ -138,6 +139,27 @@ def test_annotations_labels_and_platform_go_to_the_build() -> None:
     assert values_of(build, "--label") == ["l="]
     assert values_of(build, "--platform") == ["linux/arm64/v8"]
     assert "--annotation" not in _build(plan_podman(order("r.io/p/q:1", form=Format.DOCKER, spec=spec), NEW))
+
+
+@pytest.mark.parametrize(
+    "value, word",
+    [("$HOME", '"\\$HOME"'), ('a\\b "$c"', '"a\\\\b \\"\\$c\\""'), ("$$ it's", '"\\$\\$ it\'s"')],
+)
+def test_a_label_that_podman_would_expand_is_a_line_of_the_dockerfile(value: str, word: str) -> None:
+    plan = plan_podman(order("r.io/p/q:1", spec=ImageSpec(labels=(("a", "b"), ("k", value)))), NEW)
+    check_plan(plan)
+    assert plan.staged[0].text == f'FROM scratch\nCOPY plugin.wasm ./\n\nLABEL "k"={word}\n'
+    assert values_of(_build(plan), "--label") == ["a=b"]
+
+
+def test_a_label_that_podman_cannot_be_told_is_refused() -> None:
+    with pytest.raises(UsageError):
+        plan_podman(order("r.io/p/q:1", spec=ImageSpec(labels=(("k", "$a\nb"),))), NEW)
+
+
+@pytest.mark.parametrize("flags, wanted", EVERY)
+def test_the_build_is_not_cut_short(flags: dict[str, frozenset[str]], wanted: Order) -> None:
+    assert [step.argv[1] for step in every_step(plan_podman(wanted, flags)) if step.whole] == ["build"]
 
 
 def test_a_dockerfile_of_the_users_is_taken_as_it_is() -> None:

@@ -126,6 +126,26 @@ def test_an_interrupt_ends_the_command_and_its_children(script: str, pids: Path)
     assert _running(pids) == []
 
 
+@pytest.mark.parametrize(
+    "script, done", [('echo a; sleep 0.2; echo b; : >"$1"', True), ("echo a; exec sleep 30", False)]
+)
+def test_a_whole_command_may_finish_before_an_interrupt_ends_it(
+    script: str, done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_GRACE", 0.6)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_command(
+            ("sh", "-c", script, "sh", str(tmp_path / "done")),
+            environment=dict(os.environ),
+            limits=Limits(10),
+            whole=True,
+            on_line=lambda line: os.kill(os.getpid(), signal.SIGINT) if line == "a" else None,
+        )
+    assert (tmp_path / "done").exists() is done
+    assert time.monotonic() - began < 5
+
+
 def test_an_interrupt_while_a_command_starts_leaves_nothing(pids: Path) -> None:
     def interrupted(delay: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, delay)

@@ -56,6 +56,7 @@ class Order(NamedTuple):
     user wrote them (``oci:DIR``...). ``insecure`` lists those registries of the references
     that may be plain http or unverified, ``ca_file`` is trusted beside the system's store,
     ``own_credentials`` tells that the user gave some to wasmimg which the engine lacks.
+    ``consumers`` are those of ``--for``.
     """
 
     module: Path
@@ -69,6 +70,7 @@ class Order(NamedTuple):
     ca_file: Path | None = None
     own_credentials: bool = False
     unique: str = ""
+    consumers: tuple[str, ...] = ()
 
     @property
     def to_store(self) -> bool:
@@ -91,7 +93,8 @@ class Step(NamedTuple):
 
     ``environment`` adds to the user's; None takes a variable away. ``context`` names staged
     files that go in as a tar on standard input. ``network`` marks what talks to a registry:
-    such a step may be repeated, and is ended when no byte moves.
+    such a step may be repeated, and is ended when no byte moves. ``whole`` marks what is given time
+    to finish when there is an interrupt.
     """
 
     purpose: str
@@ -99,6 +102,7 @@ class Step(NamedTuple):
     environment: tuple[tuple[str, str | None], ...] = ()
     context: tuple[str, ...] = ()
     network: bool = False
+    whole: bool = False
 
 
 class Finish(NamedTuple):

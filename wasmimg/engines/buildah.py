@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish_of, own_push, steady
+from wasmimg.errors import NoEngine
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.reference import Reference, is_loopback
 
@@ -21,8 +22,11 @@ def readable_by_buildah(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not (gone and name == "DOCKER_CONFIG")}
 
 
-def plan_buildah(order: Order, flags: Mapping[str, frozenset[str]] = {}) -> Plan:
-    """The three documented commands, and ``buildah rm`` always; ``flags`` are buildah's options by command."""
+def plan_buildah(order: Order, flags: Mapping[str, frozenset[str]] = {}, *, private: bool = False) -> Plan:
+    """The three documented commands, and ``buildah rm`` always; ``flags`` are buildah's options by command.
+
+    ``private`` is for a store that goes with the build: raises NoEngine for an image that is to stay there.
+    """
     spec, container = order.spec, f"wasmimg-{order.unique}"
     origin = ["buildah", "from", "--name", container, "--os", spec.platform.os, "--arch", spec.platform.architecture]
     if spec.platform.variant:
@@ -43,15 +47,17 @@ def plan_buildah(order: Order, flags: Mapping[str, frozenset[str]] = {}) -> Plan
     export = Step("commit the image to a layout", (*commit, "--format", "oci", container, layout))
     finish: Finish | None = None
     after: tuple[Step, ...] = ()
-    if order.outputs or order.load or (order.push and own_push(order)):
+    if order.outputs or order.load or (order.push and (private or own_push(order))):
         finish, after = finish_of(order, layout)
     elif order.push:
         steps += [_push(order, commit, container, reference) for reference in order.references]
+    elif private:
+        raise NoEngine("buildah cannot keep an image here: its store cannot be opened", hint="add --push or -o oci:DIR")
     else:
         names = [reference.name for reference in order.references]
         steps += [Step(f"commit {name}", (*commit, "--format", str(spec.format), container, name)) for name in names]
         export = Step("read the image back", ("buildah", "push", "--format", "oci", names[0], layout))
-    return Plan(
+    plan = Plan(
         "buildah",
         staged=(Staged(ENTRY_NAME),),
         steps=tuple(steps),
@@ -61,6 +67,11 @@ def plan_buildah(order: Order, flags: Mapping[str, frozenset[str]] = {}) -> Plan
         after=after,
         cleanup=(Step("remove the container", ("buildah", "rm", container)),),
     )
+    if not private:
+        return plan
+    from wasmimg.engines.private_store import in_private_store
+
+    return in_private_store(plan)
 
 
 def _push(order: Order, commit: list[str], container: str, reference: Reference) -> Step:

@@ -6,9 +6,11 @@ no proxy takes: format and compression are always said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from wasmimg.engines.base import WORK, Finish, Order, Plan, Staged, Step, finish_of, own_push, steady
+from wasmimg.errors import UsageError
 from wasmimg.image.dockerfile import GENERATED
 from wasmimg.image.layer import ENTRY_NAME
 from wasmimg.image.media_types import Format
@@ -31,17 +33,16 @@ def plan_podman(order: Order, flags: Mapping[str, frozenset[str]] = {}) -> Plan:
     tags = [reference.name for reference in order.references] if keep else [temporary]
     # --timestamp makes the build repeatable, and --layers=false leaves no image but the last one.
     build = ["podman", "build", "--no-cache", "--layers=false", "--format", str(spec.format)]
-    build += [
-        "--timestamp",
-        str(spec.epoch),
-        *steady(flags.get("build", frozenset())),
-        "--platform",
-        str(spec.platform),
-    ]
+    build += ["--timestamp", str(spec.epoch), "--platform", str(spec.platform)]
+    build += steady(flags.get("build", frozenset()))
     build += [word for key, value in spec.manifest_annotations().items() for word in ("--annotation", f"{key}={value}")]
-    build += [word for key, value in spec.labels for word in ("--label", f"{key}={value}")]
+    plain = [(key, value) for key, value in spec.labels if "$" not in key + value]
+    build += [word for key, value in plain for word in ("--label", f"{key}={value}")]
+    # podman 5 reads --label as it reads a Dockerfile, and then $HOME is a variable that cannot be escaped.
+    text += "".join(_label_line(*one) for one in spec.labels if one not in plain)
     build += [word for tag in tags for word in ("-t", tag)]
-    steps = [Step("build the image with podman", (*build, "-"), context=("Dockerfile", source))]
+    # Ended in the middle, it would leave a container whose name nobody knows.
+    steps = [Step("build the image with podman", (*build, "-"), context=("Dockerfile", source), whole=True)]
     archive = f"{WORK}/image.tar"
     exported = f"docker-archive:{archive}"
     finish: Finish | None = None
@@ -60,6 +61,14 @@ def plan_podman(order: Order, flags: Mapping[str, frozenset[str]] = {}) -> Plan:
         after=after,
         cleanup=() if keep else (Step("remove the temporary tag", ("podman", "image", "rm", temporary)),),
     )
+
+
+def _label_line(key: str, value: str) -> str:
+    """A line of a Dockerfile, which may follow any other (docs.docker.com/reference/dockerfile, "LABEL")."""
+    if "\n" in key + value:
+        raise UsageError(f"podman takes no label of several lines with a $ in it: {key}", hint="use --engine embedded")
+    words = (re.sub(r'([\\"$])', r"\\\1", word) for word in (key, value))
+    return "\nLABEL " + "=".join(f'"{word}"' for word in words) + "\n"
 
 
 def _push(order: Order, flags: frozenset[str], reference: Reference) -> Step:

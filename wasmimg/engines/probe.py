@@ -19,12 +19,16 @@ STAND_IN = "what is called docker here is podman, and is driven as podman"
 
 
 class Choice(NamedTuple):
-    """The engine that runs, ``why``, what docker said if it is docker, and else its options by command."""
+    """The engine that runs, ``why``, what docker said if it is docker, and else its options by command.
+
+    ``private`` is whether buildah needs a store of its own.
+    """
 
     engine: str
     why: str
     docker: DockerFacts | None = None
     flags: Mapping[str, frozenset[str]] = {}
+    private: bool = False
 
 
 def paired_engine(form: Format) -> str:
@@ -50,15 +54,14 @@ def choose(asked: str, form: Format, *, environment: Mapping[str, str], idle: fl
             raise
     if asked != "auto":
         raise refuse_engine(asked)
+    why = f"the documented engine for format {form}, and it answers"
     try:
-        return _probe(
-            paired_engine(form), f"the documented engine for format {form}, and it answers", environment, patience
-        )
+        return _probe(paired_engine(form), why, environment, patience, anyhow=False)
     except NoEngine as error:
         return Choice("embedded", f"{error.message}" + (f" ({error.reason.splitlines()[-1]})" if error.reason else ""))
 
 
-def _probe(engine: str, why: str, environment: Mapping[str, str], patience: float) -> Choice:
+def _probe(engine: str, why: str, environment: Mapping[str, str], patience: float, *, anyhow: bool = True) -> Choice:
     from wasmimg.engines.clients import read_client
 
     client = read_client(engine, environment, patience)
@@ -73,5 +76,13 @@ def _probe(engine: str, why: str, environment: Mapping[str, str], patience: floa
     from wasmimg.engines import buildah, podman
     from wasmimg.engines.asking import ask
 
-    ask(buildah.PROBE if engine == "buildah" else podman.PROBE, environment, patience)
+    try:
+        ask(buildah.PROBE if engine == "buildah" else podman.PROBE, environment, patience)
+    except NoEngine as error:
+        from wasmimg.engines.private_store import works_privately
+
+        if engine != "buildah" or not anyhow or not works_privately(environment, patience):
+            raise
+        why += f", in a store of its own ({(error.reason or error.message).splitlines()[-1]})"
+        return Choice(engine, why, flags=client.flags, private=True)
     return Choice(engine, why, flags=client.flags)

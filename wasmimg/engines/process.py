@@ -72,6 +72,7 @@ def run_command(
     stdin: Path | None = None,
     limits: Limits,
     network: bool = False,
+    whole: bool = False,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
 ) -> Finished:
@@ -79,7 +80,8 @@ def run_command(
 
     Raises, when it fails and ``check`` is set, the error that its words stand for; when it hangs,
     NetworkFailed for a ``network`` command and EngineFailed else. Whatever ends the wait, an
-    interrupt too, ends the command and all of its children first.
+    interrupt too, ends the command and all of its children first; a ``whole`` one has some seconds
+    to end by itself.
     """
     record = _Record(on_line)
     with held_back() as interrupts, ExitStack() as files:
@@ -89,6 +91,8 @@ def run_command(
         process = _start(program, argv, environment, source, pipes)
         try:
             hung = _listen(process, pipes, record, limits.idle, interrupts)
+            if whole and interrupts and process.is_alive():
+                _listen(process, pipes, record, min(limits.idle, _GRACE), ())
         finally:
             if process.is_alive():
                 _end_session(process)

@@ -79,6 +79,8 @@ def _finish_line(plan: Plan, order: Order) -> str:
         words += [str(reference)] if plan.finish.push else ["-t", str(reference)]
     for output in plan.finish.outputs:
         words += ["-o", output]
+    for consumer in order.consumers:
+        words += ["--for", consumer]
     for key, value in order.spec.annotations:
         words += option_words("--annotation", f"{key}={value}")
     if plan.finish.push and order.insecure:
