@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 # Whatever the machine's user has set must not reach a test.
 _PRIVATE = re.compile(
-    r"(?:WASMIMG|DOCKER|BUILDAH|BUILDX|BUILDKIT|CONTAINERS|REGISTRY|STORAGE)_|SOURCE_DATE_EPOCH|.*_PROXY", re.I
+    r"(?:WASMIMG|DOCKER|BUILDAH|BUILDX|BUILDKIT|CONTAINERS|REGISTRY|STORAGE)_|SOURCE_DATE_EPOCH|M(?:AKE)?FLAGS|MAKELEVEL|.*_PROXY",
+    re.I,
 )
 WASMIMG = (sys.executable, "-m", "wasmimg")
 HIGRESS = ("--for", "higress")  # who loads the plugins of PyPI's gpustack-higress-plugins
