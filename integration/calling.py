@@ -22,7 +22,8 @@ HIGRESS = ("--for", "higress")  # who loads the plugins of PyPI's gpustack-higre
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment of this process without what steers an engine, and with Debian's sbin."""
     kept = {name: value for name, value in os.environ.items() if not _PRIVATE.match(name)}
-    return {**kept, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", **more}
+    # PyPI's node trusts its own certificates alone, unless it is told to trust the machine's.
+    return {"NODE_USE_SYSTEM_CA": "1", **kept, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", **more}
 
 
 class Said(NamedTuple):
