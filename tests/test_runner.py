@@ -252,3 +252,22 @@ def test_without_a_temporary_folder_it_is_the_file_system(bench: _Bench, monkeyp
     monkeypatch.setattr(tempfile, "tempdir", str(bench.temporary / "gone"))
     with pytest.raises(FileSystemFailed, match="no temporary folder can be made"):
         bench.runner(Plan("x"))
+
+
+@pytest.mark.parametrize("busy, calls", [(1, 2), (2, 3), (3, 3)])
+def test_a_build_that_others_were_in_the_way_of_is_done_again(busy: int, calls: int, bench: _Bench) -> None:
+    said = 'Error: locating just-written image "containers-storage:[overlay@/r]localhost/a:build": image not known'
+    bench.fakes.add(
+        "engine",
+        f"n=$(cat {bench.temporary}/n 2>/dev/null || echo 0); echo $((n+1)) >{bench.temporary}/n\n"
+        f"[ $n -ge {busy} ] || {{ echo '{said}' >&2; exit 125; }}",
+    )
+    step = Step("build the image", ("engine", "build"))
+    with bench.runner(Plan("x"), Policy(attempts=3)) as running:
+        if busy < 3:
+            running.run(step)
+        else:
+            with pytest.raises(EngineFailed, match="engine build failed"):
+                running.run(step)
+    assert bench.verbs() == ["build"] * calls
+    assert len(bench.texts("retry")) == calls - 1

@@ -76,6 +76,10 @@ class EngineFailed(WasmimgError):
     exit_code = 5
 
 
+class StoreBusy(EngineFailed):
+    """An engine lost its image to another process in the same store; the same again may do."""
+
+
 class NotAllowed(WasmimgError):
     """A registry answered 401 or 403."""
 

@@ -20,6 +20,7 @@ from wasmimg.errors import (
     NetworkFailed,
     NoEngine,
     NotAllowed,
+    StoreBusy,
     UsageError,
     WasmimgError,
 )
@@ -156,6 +157,11 @@ _TEXTS: tuple[tuple[str, Diagnosis | None], ...] = (
         Diagnosis(Kind.PERMANENT, UsageError),
     ),
     (r"toomanyrequests|too many requests", Diagnosis(Kind.TRANSIENT, NetworkFailed, _LIMITED)),
+    (
+        # podman, several at a time: what one has just written is not there for a moment.
+        r"locating just-written image",
+        Diagnosis(Kind.TRANSIENT, StoreBusy, "another process was at work in the same store; run this again"),
+    ),
     (
         r"no such image|image not known|reference does not exist|does not exist locally|tag does not exist",
         Diagnosis(

@@ -6,14 +6,14 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from wasmimg.engines.base import WORK, Plan, Step
 from wasmimg.engines.process import Limits, run_command
-from wasmimg.errors import WasmimgError
+from wasmimg.errors import StoreBusy, WasmimgError
 from wasmimg.events import Event, Tell, told_retries
 from wasmimg.interrupts import uninterrupted
 from wasmimg.retry import Policy, run
@@ -86,7 +86,16 @@ class Runner:
         if step.network:
             run(attempt, self._policy, on_retry=told_retries(self._tell))
         else:
-            attempt()
+            self._patiently(attempt)
+
+    def _patiently(self, attempt: Callable[[], None]) -> None:
+        """Call ``attempt``, and again while others are in the way in the engine's store."""
+        for _ in range(self._policy.attempts - 1):
+            try:
+                return attempt()
+            except StoreBusy as error:
+                self._tell(Event("retry", f"{error.reason or error.message}; again"))
+        return attempt()
 
     def _context(self, step: Step) -> Path:
         """The staged files as a tar, which docker reads on standard input."""
