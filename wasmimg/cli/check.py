@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from wasmimg.cli.options import everywhere, for_option, read_reach, with_registr
 from wasmimg.cli.printing import Story, error_as_json, print_error, print_json, print_result
 from wasmimg.errors import ModuleRefused, UsageError
 from wasmimg.examination import Checked, as_text, check_all
-from wasmimg.job import load_config
 
 __all__ = ["command"]
 
@@ -42,8 +40,7 @@ def command(
     if as_json and sarif:
         raise UsageError("--json and --sarif are two ways to print the same", hint="leave one out")
     reach = read_reach(config=config, **typed)
-    environment = dict(os.environ)
-    silenced = silences(load_config(config, environment, Path()), environment)
+    silenced = silences(reach.config, reach.environment)
     with Story(quiet=quiet, verbose=verbose) as story:
         checked = list(check_all(names, reach.consumers, silenced, reach.means(story.tell)))
     if len(checked) == 1 and checked[0].error is not None and not sarif:

@@ -17,6 +17,7 @@ from wasmimg.retry import Policy
 from wasmimg.stores.credentials import Access
 
 if TYPE_CHECKING:
+    from wasmimg.config import Config
     from wasmimg.events import Tell
     from wasmimg.transfer import Means
 
@@ -102,6 +103,7 @@ class Reach(NamedTuple):
     policy: Policy
     environment: Mapping[str, str]
     consumers: tuple[Consumer, ...]
+    config: Config
 
     def means(self, tell: Tell) -> Means:
         """The same for the library, with ``tell`` to hear what happens."""
@@ -124,7 +126,7 @@ def read_reach(
     settings = load_config(config, environment, Path())
     typed = Request(insecure=insecure, ca_file=ca_file, username=username, password=read_password(password_stdin))
     access = access_of(typed, settings, environment, Path())
-    return Reach(access, settings.retry, environment, consumers_of(consumers, settings))
+    return Reach(access, settings.retry, environment, consumers_of(consumers, settings), settings)
 
 
 def read_password(wanted: bool) -> str | None:
