@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wasmimg.checking import check_data, refusal_of
-from wasmimg.consumers.fetcher import Shelf, fetch
-from wasmimg.consumers.selection import Consumer
 from wasmimg.delivery import Delivery, deliver
 from wasmimg.errors import ImageRefused, UsageError
 from wasmimg.events import Event, Tell, silent
@@ -131,13 +129,11 @@ def _from_image(
     unlike = ["the module alone was taken, for an artifact of two layers"]
     if not delivery.artifact:
         try:
-            image: Image | Artifact = take_image(opened, delivery.format, annotations)
+            image = take_image(opened, delivery.format, annotations)
         except ImageRefused as error:
             unlike = (error.reason or error.message).splitlines()
         else:
-            module = fetch(Shelf(opened), Consumer("istio")).module
-            if module is not None:
-                _check(memoryview(module), delivery)
+            _check(the_one_module(find_modules([b"".join(image.layer.chunks)]), opened.where).data, delivery)
             return image, ()
     manifests = list(_manifests(opened, opened.top(), _DEPTH))
     pairs = [(one, manifest) for manifest in manifests for one in find_modules(_layers(opened, manifest))]
@@ -148,10 +144,10 @@ def _from_image(
         for key, value in manifest.annotations.items()
         if not key.startswith(_BASE) and key != VARIANT_ANNOTATION
     }
-    image = _image(chosen, delivery, {**kept, **annotations}, _labels(opened, manifest))
+    packed = _image(chosen, delivery, {**kept, **annotations}, _labels(opened, manifest))
     if delivery.artifact:
-        return image, tuple(unlike)
-    return image, tuple(_mended(opened.top(), len(manifests), manifest, chosen)) or tuple(unlike)
+        return packed, tuple(unlike)
+    return packed, tuple(_mended(opened.top(), len(manifests), manifest, chosen)) or tuple(unlike)
 
 
 def _manifests(opened: OpenedImage, raw: bytes, depth: int) -> Iterator[Manifest]:
