@@ -185,7 +185,7 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             'path "/var/tmp/storage-run-0" exists and it is not writeable only by the current user',
             'opening "allow" to /proc/7/setgroups: open /proc/7/setgroups: operation not permitted',
             "open /run/lock/netavark.lock: permission denied",
-            "stat /root/.config/containers/storage.conf: permission denied",
+            "stat /home/a/.config/containers/storage.conf: permission denied",
             "fuse-overlayfs: cannot mount: Permission denied",
             "/home/a/.local/share/containers/storage contains several valid graphdrivers: vfs, overlay; "
             "Please cleanup or explicitly choose storage driver (-s <DRIVER>)",
@@ -217,7 +217,7 @@ OTHERS: list[tuple[type[WasmimgError], str]] = [
             "Removing image ID file: remove /mnt/id: read-only file system",
             "open /var/lib/containers/storage/storage.lock: read-only file system",
             "write /var/tmp/x: disk quota exceeded",
-            "mkdir /root/rundir: read-only file system",
+            "mkdir /home/a/rundir: read-only file system",
             _BUILDAH + "writing blob: io: read/write on closed pipe",
         )
     ),

@@ -20,7 +20,7 @@ def test_what_every_engine_makes_runs_in_envoy(
     took = {way: _the_whole_way(*way, c_plugin, registry, environment, istio) for way in EVERY_WAY}
     table = "\n".join(f"  {engine:<9} {form:<7} {seconds:5.1f} s" for (engine, form), seconds in took.items())
     print(f"source -> wasmimg build --push -> registry -> Istio's cache -> Envoy -> header:\n{table}")
-    assert len(took) == len(EVERY_WAY)
+    assert {engine for engine, _ in took} == {"docker", "buildah", "podman", "embedded"}
     assert sum(took.values()) < _ALLOWED, table
 
 

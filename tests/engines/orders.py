@@ -14,6 +14,19 @@ from wasmimg.image.reference import parse_reference
 UNIQUE = "0123456789abcdef"
 MODULE = Path("/plugins/my plugin.wasm")
 
+# Where an image may go, as fields of an Order.
+PLACES: dict[str, dict[str, Any]] = {
+    "push": {"push": True},
+    "layout": {"outputs": ("oci:out",)},
+    "archive": {"outputs": ("oci-archive:out.tar", "docker-archive:out2.tar")},
+    "store": {},
+    "load": {"load": True},
+    "push and layout": {"push": True, "outputs": ("oci:out",)},
+    "push and load": {"push": True, "load": True},
+    "push with credentials": {"push": True, "own_credentials": True},
+    "push with a CA": {"push": True, "ca_file": Path("ca.pem")},
+}
+
 
 def order(*references: str, form: Format = Format.OCI, spec: ImageSpec | None = None, **more: Any) -> Order:
     """An order for ``references`` in ``form``; ``more`` are fields of Order."""

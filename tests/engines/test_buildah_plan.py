@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines.orders import UNIQUE, commands, every_step, order, values_of
+from tests.engines.orders import PLACES, UNIQUE, commands, every_step, order, values_of
 from wasmimg.engines.base import WORK, Order, check_plan
 from wasmimg.engines.buildah import plan_buildah
 from wasmimg.image.manifest import ImageSpec
@@ -16,17 +16,6 @@ from wasmimg.image.media_types import Format
 from wasmimg.image.platform import Platform
 
 CONTAINER = f"wasmimg-{UNIQUE}"
-PLACES: dict[str, dict[str, Any]] = {
-    "push": {"push": True},
-    "layout": {"outputs": ("oci:out",)},
-    "archive": {"outputs": ("oci-archive:out.tar", "docker-archive:out2.tar")},
-    "store": {},
-    "load": {"load": True},
-    "push and layout": {"push": True, "outputs": ("oci:out",)},
-    "push and load": {"push": True, "load": True},
-    "push with credentials": {"push": True, "own_credentials": True},
-    "push with a CA": {"push": True, "ca_file": Path("ca.pem")},
-}
 EVERY = [
     pytest.param(order("r.io/acme/p:1", "r.io/acme/p:2", form=form, **more), id=f"{form}-{name}")
     for form, (name, more) in product(Format, PLACES.items())

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.engines.orders import UNIQUE, commands, every_step, order, values_of
+from tests.engines.orders import PLACES, UNIQUE, commands, every_step, order, values_of
 from wasmimg.engines.base import WORK, Dockerfile, Order, Plan, check_plan
 from wasmimg.engines.podman import plan_podman
 from wasmimg.errors import UsageError
@@ -23,17 +21,6 @@ NEW = {
     "push": frozenset({"format", "compression-format", "force-compression"}),
 }
 TEMPORARY = f"localhost/wasmimg-{UNIQUE}:build"
-PLACES: dict[str, dict[str, Any]] = {
-    "push": {"push": True},
-    "layout": {"outputs": ("oci:out",)},
-    "archive": {"outputs": ("oci-archive:out.tar", "docker-archive:out2.tar")},
-    "store": {},
-    "load": {"load": True},
-    "push and layout": {"push": True, "outputs": ("oci:out",)},
-    "push and load": {"push": True, "load": True},
-    "push with credentials": {"push": True, "own_credentials": True},
-    "push with a CA": {"push": True, "ca_file": Path("ca.pem")},
-}
 EVERY = [
     pytest.param(flags, order("r.io/acme/p:1", "r.io/acme/p:2", form=form, **more), id=f"{age}-{form}-{name}")
     for (age, flags), form, (name, more) in product({"old": OLD, "new": NEW}.items(), Format, PLACES.items())

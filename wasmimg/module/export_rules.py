@@ -39,9 +39,6 @@ _KEEP_EXPORT = {
     "assemblyscript": "export {} from the entry file",
     "emscripten": "link with -sEXPORTED_FUNCTIONS=_{}",
 }
-_REACTOR = {
-    "tinygo": "build with tinygo build -target=wasip1 -buildmode=c-shared",
-}
 
 
 def check_marker(subject: Subject) -> Iterator[Finding]:
@@ -99,7 +96,7 @@ def _unknown_abi(abis: list[str], host: Host) -> Finding:
             f"it is made for Higress: its marker {marker_of(abi)} stands for Higress's private ABI {abi}, "
             f"which is unknown to {HOSTS}"
         )
-        fix = "load it into Higress and say so with --for higress, or build it with an SDK for ABI 0.2.1 (Higress's wasm-go makes no other)"
+        fix = "load it into Higress and say so with --for higress, or build it with an SDK for ABI 0.2.1 (Higress's wasm-go makes modules for 0.2.100 alone)"
     else:
         message = f"it is made for ABI {shown(abi)}, which is unknown to {HOSTS}"
         fix = f"build it with an SDK for one of the ABIs {enumerated(host.abis)}"
@@ -148,7 +145,9 @@ def _check_program(subject: Subject) -> Iterator[Finding]:
             "WI124",
             f"it is a program and no library: {toolchain.title} gave it _start and no _initialize, and "
             + ("exits after main, which is not allowed there" if sure else "may exit after main"),
-            _REACTOR.get(toolchain.name, "build with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared"),
+            "build with tinygo build -target=wasip1 -buildmode=c-shared"
+            if toolchain.name == "tinygo"
+            else "build with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared",
             "Function: _start failed: Uncaught Error: restricted_callback" if sure else "",
         )
 

@@ -6,6 +6,8 @@ and getStrippedSource.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from wasmimg.module.abi import MARKER
 from wasmimg.module.function_names import NAMES, check_function_names
 from wasmimg.module.numbers import MalformedModule, read_u30
@@ -33,6 +35,26 @@ def words_for(data: memoryview) -> str:
 
 def _finds_marker(data: memoryview) -> bool:
     # In any order of the sections; what lies behind the exports is not seen.
+    for number, body, end in _sections(data):
+        if number == _EXPORTS:
+            return _among_exports(data[:end], body)
+    return False
+
+
+def _walk_sections(data: memoryview) -> None:
+    named = False
+    for number, body, end in _sections(data):
+        if number == 0:
+            length, name = read_u30(data, body)
+            if name + length > end:
+                raise MalformedModule("the name of a custom section is cut short", body)
+            if not named and data[name : name + length] == NAMES.encode():
+                named = True
+                check_function_names(data, body, end)
+
+
+def _sections(data: memoryview) -> Iterator[tuple[int, int, int]]:
+    """The number of each section, and where its content begins and ends."""
     at = 8
     while at < len(data):
         number = data[at]
@@ -40,26 +62,7 @@ def _finds_marker(data: memoryview) -> bool:
         at = body + size
         if at > len(data):
             raise MalformedModule("a section is cut short", body)
-        if number == _EXPORTS:
-            return _among_exports(data[:at], body)
-    return False
-
-
-def _walk_sections(data: memoryview) -> None:
-    at, named = 8, False
-    while at < len(data):
-        number = data[at]
-        size, body = read_u30(data, at + 1)
-        at = body + size
-        if at > len(data):
-            raise MalformedModule("a section is cut short", body)
-        if number == 0:
-            length, name = read_u30(data, body)
-            if name + length > at:
-                raise MalformedModule("the name of a custom section is cut short", body)
-            if not named and data[name : name + length] == NAMES.encode():
-                named = True
-                check_function_names(data, body, at)
+        yield number, body, at
 
 
 def _among_exports(data: memoryview, at: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from wasmimg.module.abi import MARKER
-from wasmimg.module.findings import Finding
+from wasmimg.module.findings import LEVELS, Finding
 from wasmimg.module.hosts import Host, load_host
 from wasmimg.module.outline import Outline
 from wasmimg.text import plain
@@ -67,8 +67,7 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for one in findings:
         hosts = found.setdefault(one._replace(hosts=()), [])
         hosts.extend(host for host in one.hosts if host not in hosts)
-    order = {"error": 0, "warning": 1, "note": 2}
     return tuple(
         one._replace(message=one.message.replace(HOSTS, enumerated(hosts)), hosts=tuple(hosts))
-        for one, hosts in sorted(found.items(), key=lambda item: (order[item[0].level], item[0].code))
+        for one, hosts in sorted(found.items(), key=lambda item: (LEVELS.index(item[0].level), item[0].code))
     )

@@ -74,7 +74,7 @@ _THREADS = Environment(
     "threads", "from WASI threads", "build without threads: --target wasm32-wasip1, not wasm32-wasip1-threads"
 )
 _WASI = Environment(
-    "", "of WASI, and in no proxy", "leave out what needs it: a plugin has no files, signals or sockets"
+    "", "a part of WASI that no proxy has", "leave out what needs it: a plugin has no files, signals or sockets"
 )
 
 # The module an import is of, or the beginning of it.

@@ -158,7 +158,7 @@ class Proxy:
         """The numbers of plugins that it took and refused so far; raises Ended and Stuck."""
         end = time.monotonic() + timeout
         text = self._ask_admin(self._admin_port(end), "/stats?filter=extension_config_discovery", end)
-        # docs/root/configuration/overview/extension.rst
+        # Envoy's documentation, "Extension configuration", section "Statistics"
         counts = dict(re.findall(r"\.update_(success|rejected): (\d+)", text))
         return Updates(int(counts.get("success", 0)), int(counts.get("rejected", 0)))
 

@@ -26,9 +26,10 @@ _CHANGES = ("functions", "callbacks", "without")
 class Host(NamedTuple):
     """One release of a proxy. Types are text as in :mod:`wasmimg.module.valtypes`.
 
-    ``newest`` is True when no release was named, ``backport`` for a patch release that got more than those around it; ``wasi`` is the tier in proxy-wasm.json. ``pages`` is
-    the most memory that a module may start with (a page has 64 KiB). ``added`` are functions
-    and ``called`` callbacks beside those in that file, and ``without`` is what it lacks of them.
+    ``newest`` is True when no release was named, ``backport`` for a patch release that got more than those
+    around it; ``wasi`` is the tier in proxy-wasm.json. ``pages`` is the most memory that a module may start
+    with (a page has 64 KiB). ``added`` are functions and ``called`` callbacks beside those in that file, and
+    ``without`` is what it lacks of them.
     """
 
     name: str
@@ -36,7 +37,6 @@ class Host(NamedTuple):
     date: str
     newest: bool
     backport: bool
-    envoy: str
     abis: tuple[str, ...]
     wasi: int
     pages: int
@@ -132,7 +132,6 @@ def _hosts(name: str) -> Iterator[Host]:
             date=entry["date"],
             newest=False,
             backport=entry.get("backport", False),
-            envoy=entry.get("envoy", entry["release"] if name == "envoy" else ""),
             abis=tuple(entry.get("abis") or base["abis"]),
             wasi=base["wasi"],
             pages=base.get("pages", _PAGES),
